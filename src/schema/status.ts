@@ -1,0 +1,42 @@
+// kit -> server, retained, every 30 s and on change: the kit's half of the ledger, and how it is doing.
+import { z } from 'zod';
+import { epoch, seq } from './envelope.js';
+import { KINDS } from './kinds.js';
+
+const count = z.number().int().min(0);
+const ranges = z.array(z.tuple([seq, seq]));
+
+export const kitStatus = z.looseObject({
+  v: z.literal(1),
+  kit_id: z.string(),
+  version: z.string(),
+  /** ISO 8601 UTC, the kit's clock. */
+  time: z.string(),
+  clock_offset_s: z.number().nullable(),
+  /** Random, per opening of the spool; with `n`, which rises by one, it tells a newer status from an older one. */
+  opening: z.string(),
+  n: count,
+  ledger: z.array(
+    z.object({
+      epoch,
+      kind: z.enum(KINDS),
+      /** The lowest seq still in the spool; `next` when none is. */
+      floor: seq,
+      /** The seq that the next accepted message gets. */
+      next: seq,
+      evicted: ranges,
+      quarantined: ranges,
+    }),
+  ),
+  spool: z.looseObject({ waiting: count, handed_over: count, bytes: count, oldest_at: z.string().nullable() }),
+  counts: z.looseObject({
+    accepted: count,
+    delivered: count,
+    resent: count,
+    refused: count,
+    evicted: z.partialRecord(z.enum(KINDS), count),
+  }),
+  link: z.looseObject({ connected: z.boolean(), reconnects: count }),
+  source: z.looseObject({ state: z.string() }),
+});
+export type KitStatus = z.infer<typeof kitStatus>;

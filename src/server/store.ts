@@ -1,0 +1,117 @@
+// The contract of the server's database, whichever it is (sqlite-store.ts, postgres-store.ts). One transaction per
+// batch holds the rows, their natural keys, the ledger, the rejects and the kits: a batch is there whole or not at all,
+// and a batch that is committed again changes nothing but the counts of what was refused.
+import type { JsonObject } from '../base/json.js';
+import type { Kind } from '../schema/kinds.js';
+import type { Range } from '../schema/ranges.js';
+
+/** A message's place in its kit's ledger; messages of a stock DragonSync have none. */
+export interface Identity {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export type ColumnValue = string | number | boolean | null;
+
+/** One observation, ready for its table. (kit, kind, thing, keyUs) is its natural key. */
+export interface Observation {
+  readonly kind: Kind;
+  readonly kitId: string;
+  /** Drone id, ICAO address, signal uid; '' for a kit's health. */
+  readonly thing: string;
+  /** When, in microseconds since 1970 by the kit's own clock as it was: never corrected, so that it never changes. */
+  readonly keyUs: number;
+  /** When, in microseconds since 1970: the `time` column, unless another observation sits there already. */
+  readonly timeUs: number;
+  readonly identity: Identity | null;
+  /** WarDragon Analytics' columns, in SI units, without `time` and `kit_id`. */
+  readonly columns: Readonly<Record<string, ColumnValue>>;
+  /** The fields that no column holds. */
+  readonly extra: JsonObject;
+  /**
+   * Set on a message that came without any time: it is the same observation as a stored one of this thing whose key
+   * lies within so many microseconds before `keyUs`.
+   */
+  readonly foldWithinUs?: number;
+}
+
+/** A message that could not become a row, kept where it can be seen. */
+export interface Reject {
+  readonly receivedUs: number;
+  readonly topic: string;
+  readonly kitId: string | null;
+  readonly kind: Kind | null;
+  readonly identity: Identity | null;
+  /** Stable: `json`, `schema`, `kit`, `time`, `retention`, `database`. */
+  readonly reason: string;
+  readonly detail: string;
+  /** The raw bytes, at most 16 KiB of them. */
+  readonly payload: Buffer;
+}
+
+/** A kit was heard, or said (or its last will did) that it is gone. */
+export interface Contact {
+  readonly kitId: string;
+  readonly atUs: number;
+  readonly online: boolean;
+}
+
+export interface Batch {
+  readonly observations: readonly Observation[];
+  readonly rejects: readonly Reject[];
+  readonly contacts: readonly Contact[];
+}
+
+export interface KindCounts {
+  /** New rows. */
+  stored: number;
+  /** The same observation under another identity: one row, the later state. */
+  merged: number;
+  /** Resends: this identity was in the ledger already. */
+  refused: number;
+  rejected: number;
+}
+
+export type CommitResult = Record<Kind, KindCounts>;
+
+export interface LedgerEntry {
+  readonly kitId: string;
+  readonly epoch: string;
+  readonly kind: Kind;
+  /** Every seq that was received, as ranges. */
+  readonly received: readonly Range[];
+  readonly refused: number;
+  readonly merged: number;
+  readonly rejected: number;
+  readonly lastContactUs: number;
+}
+
+export interface TableCounts {
+  /** Rows per kind. */
+  readonly rows: Record<Kind, number>;
+  /** Rows beyond the first with the same kit, kind, thing and kit time: always 0, and counted to prove it. */
+  readonly doubled: number;
+  readonly rejects: number;
+}
+
+export interface Store {
+  /** Made with the database, and the same for its life. */
+  readonly storeId: string;
+
+  /**
+   * Commits a batch durably, once. An observation whose identity is in the ledger is refused; else one whose natural
+   * key is stored is merged (the later (epoch, seq) wins, whichever came first; one without identity loses to one
+   * with, and wins over another without); else it becomes a row, moved by 1 us until its primary key is free.
+   *
+   * @throws StoreError retryable when the database is away (commit the same batch again: it is idempotent), else with
+   *   code `data`: some row is not storable and nothing of the batch was stored.
+   */
+  commit(batch: Batch): Promise<CommitResult>;
+
+  ledger(kitId?: string): Promise<LedgerEntry[]>;
+  counts(): Promise<TableCounts>;
+
+  /** Deletes what is past its retention (raw rows 30/30/90 days, rejects by age and number); returns how many rows. */
+  prune(nowUs: number): Promise<number>;
+  close(): Promise<void>;
+}
