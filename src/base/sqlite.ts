@@ -90,3 +90,29 @@ function isWritable(path: string): boolean {
     return false;
   }
 }
+
+/**
+ * Takes `path` as a lock for this process, until it is closed or the process dies (the kernel drops it then).
+ * Readers are let in, so that a second process can say who holds it.
+ *
+ * @throws what SQLite throws; `SQLITE_BUSY` with `holderPid` when another process has it.
+ */
+export function lockFile(path: string): { release(): void } {
+  const db = new Database(path, { timeout: 0 });
+  try {
+    db.exec('CREATE TABLE IF NOT EXISTS holder (pid INTEGER NOT NULL)');
+    // In one go, or a second process could write its own name between the two.
+    db.exec(`BEGIN IMMEDIATE; DELETE FROM holder; INSERT INTO holder VALUES (${process.pid}); COMMIT`);
+    db.exec('BEGIN IMMEDIATE'); // RESERVED: no other writer, but readers
+  } catch (error: unknown) {
+    const holderPid = errorCode(error).startsWith('SQLITE_BUSY') ? readHolder(db) : undefined;
+    db.close();
+    throw Object.assign(toError(error), { holderPid });
+  }
+  return { release: () => db.close() };
+}
+
+function readHolder(db: Sqlite): number | undefined {
+  const row = db.prepare('SELECT pid FROM holder').get() as { pid: number } | undefined;
+  return row?.pid;
+}

@@ -35,13 +35,15 @@ export interface StreamLedger {
 }
 
 export interface ClassCounts {
-  accepted: number;
-  delivered: number;
-  evicted: number;
+  /** Of the whole life of this spool. */
+  readonly accepted: number;
+  readonly delivered: number;
+  readonly evicted: number;
+  /** Now. */
+  readonly waiting: number;
 }
 
 export interface SpoolCounts {
-  /** By class; of the whole life of this spool. */
   readonly classes: ReadonlyMap<number, ClassCounts>;
   readonly waiting: number;
   readonly quarantined: number;
@@ -78,13 +80,16 @@ export interface Spool {
   /** The highest id ever given out. */
   lastId(): number;
 
-  /** Deletes delivered rows in one transaction. Unknown ids are no error: a row may be confirmed twice. */
-  deliver(ids: readonly number[]): void;
+  /** Deletes delivered rows in one transaction. A row that is gone is no error: it may be confirmed twice. */
+  deliver(rows: readonly SpoolRow[]): void;
   /** Sets a row aside that can't be sent, so that it never blocks the next. */
-  quarantine(id: number, reason: string): void;
+  quarantine(row: SpoolRow, reason: string): void;
   quarantined(): QuarantinedRow[];
 
   ledger(): StreamLedger[];
   counts(): SpoolCounts;
   close(): void;
 }
+
+/** What a spool tells without being taken for this process: it may be another's, or nobody's. */
+export type SpoolView = Pick<Spool, 'kitId' | 'ledger' | 'counts' | 'close'>;

@@ -1,0 +1,102 @@
+// From what DragonSync shows to what is new: each observation becomes one row, once, also after a restart.
+import { toError } from '../base/errors.js';
+import type { JsonObject } from '../base/json.js';
+import type { Logger } from '../base/log.js';
+import { noveltyOf, toMessage } from '../dragonsync/normalise.js';
+import type { Kind } from '../schema/kinds.js';
+import type { NewRow, Spool, SpoolRow } from '../spool/spool.js';
+import { classOf, kindOf } from './classes.js';
+
+/** One entry of DragonSync's API. */
+export interface Heard {
+  readonly kind: Kind;
+  readonly entry: JsonObject;
+}
+
+export interface Accepted {
+  readonly kind: Kind;
+  readonly thing: string;
+  readonly row: SpoolRow;
+}
+
+export interface IntakeOptions {
+  readonly spool: Spool;
+  /** An aircraft changes all the time: at most one message of each in this time. */
+  readonly aircraftIntervalMs: number;
+  readonly log: Logger;
+  readonly monotonicMs?: () => number;
+}
+
+/** More aircraft than one receiver hears. */
+const MAX_AIRCRAFT = 10_000;
+const MAX_COMPLAINTS = 100;
+
+export class Intake {
+  /** Entries that are no detection: without an id, or of a shape nobody knows. */
+  invalid = 0;
+  /** Observations that a full spool did not take; each is offered again while DragonSync still shows it. */
+  refused = 0;
+  private readonly aircraftAt = new Map<string, number>();
+  private readonly complaints = new Set<string>();
+  private readonly monotonicMs: () => number;
+
+  constructor(private readonly options: IntakeOptions) {
+    this.monotonicMs = options.monotonicMs ?? (() => performance.now());
+  }
+
+  /**
+   * Accepts what is new, in one transaction.
+   *
+   * @throws SpoolError when the spool did not take it: nothing was accepted, and the next poll offers it again.
+   */
+  take(heard: readonly Heard[]): Accepted[] {
+    const fresh = new Map<string, NewRow>();
+    for (const { kind, entry } of heard) {
+      const row = this.newRow(kind, entry);
+      if (row !== null) fresh.set(`${row.class} ${row.thing}`, row);
+    }
+    const rows = [...fresh.values()];
+    try {
+      const accepted = this.options.spool.accept(rows);
+      this.rememberAircraft(rows);
+      return accepted.map((row, i) => ({ kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row }));
+    } catch (error: unknown) {
+      this.refused += rows.length;
+      throw error;
+    }
+  }
+
+  private newRow(kind: Kind, entry: JsonObject): NewRow | null {
+    try {
+      const { thing, mark } = noveltyOf(kind, entry);
+      const rowClass = classOf(kind);
+      if (this.options.spool.lastMark(rowClass, thing) === mark) return null;
+      if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
+      return { class: rowClass, thing, mark, body: JSON.stringify(toMessage(kind, entry)) };
+    } catch (thrown: unknown) {
+      this.complain(kind, toError(thrown));
+      return null;
+    }
+  }
+
+  private isTooSoon(icao: string): boolean {
+    const last = this.aircraftAt.get(icao);
+    return last !== undefined && this.monotonicMs() - last < this.options.aircraftIntervalMs;
+  }
+
+  private rememberAircraft(rows: readonly NewRow[]): void {
+    for (const { class: c, thing } of rows) {
+      if (c === classOf('aircraft')) this.aircraftAt.set(thing, this.monotonicMs());
+    }
+    if (this.aircraftAt.size > MAX_AIRCRAFT) this.aircraftAt.clear();
+  }
+
+  /** Counted every time, said once. */
+  private complain(kind: Kind, error: Error): void {
+    this.invalid += 1;
+    const complaint = `${kind}: ${error.message}`;
+    if (this.complaints.has(complaint) || this.complaints.size >= MAX_COMPLAINTS) return;
+    this.complaints.add(complaint);
+    this.options.log.warn({ kind }, `DragonSync shows an entry that is no detection: ${error.message}`);
+  }
+}

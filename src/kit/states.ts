@@ -1,0 +1,54 @@
+// What the kit says of itself and of each drone on the state topics (DragonSync sinks/mqtt_sink.py has the same).
+import type { OutgoingMessage, Qos } from '../base/mqtt-link.js';
+import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
+import type { KitStatus } from '../schema/status.js';
+import { perDroneTopic, serviceTopic, statusTopic, systemTopics } from '../schema/topics.js';
+import type { Accepted } from './intake.js';
+import type { LastValues } from './last-values.js';
+
+export interface PerDrone {
+  readonly base: string;
+  readonly retain: boolean;
+  readonly qos: Qos;
+}
+
+/** The connection's only will: one topic says whether the kit is there. */
+export function will(kitId: string): OutgoingMessage {
+  return { topic: serviceTopic(kitId), payload: 'offline', qos: 1, retain: true };
+}
+
+export class States {
+  constructor(
+    private readonly values: LastValues,
+    private readonly kitId: string,
+    private readonly perDrone: PerDrone | null,
+  ) {}
+
+  online(): void {
+    this.availability('online');
+  }
+
+  offline(): void {
+    this.availability('offline');
+  }
+
+  private availability(payload: 'online' | 'offline'): void {
+    this.values.set({ topic: serviceTopic(this.kitId), payload, qos: 1, retain: true });
+    this.values.set({ topic: systemTopics(this.kitId).availability, payload, qos: 1, retain: true });
+  }
+
+  status(status: KitStatus): void {
+    this.values.set({ topic: statusTopic(this.kitId), payload: JSON.stringify(status), qos: 1, retain: true });
+  }
+
+  accepted({ kind, thing, row }: Accepted): void {
+    if (kind === 'system') {
+      this.values.set({ topic: systemTopics(this.kitId).state, payload: 'online', qos: 0, retain: false });
+    }
+    if (kind !== 'drone' || this.perDrone === null) return;
+    const topic = perDroneTopic(this.perDrone.base, thing);
+    if (topic === null) return;
+    const payload = seal(row.body, this.kitId, { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq });
+    this.values.set({ topic, payload, qos: this.perDrone.qos, retain: this.perDrone.retain });
+  }
+}

@@ -1,0 +1,45 @@
+// The kit's status on loopback, for `dragonsink status` and for whoever watches the box.
+import { createServer, type Server } from 'node:http';
+import type { Part } from '../base/lifecycle.js';
+import type { Logger } from '../base/log.js';
+
+export interface StatusServerOptions {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly status: () => unknown;
+  readonly log: Logger;
+}
+
+export class StatusServer implements Part {
+  readonly name = 'status server';
+  private server: Server | null = null;
+
+  constructor(private readonly options: StatusServerOptions) {}
+
+  /** A port in use is a warning: a kit that hears drones matters more than one that tells of it. */
+  async start(): Promise<void> {
+    const { port, status, log } = this.options;
+    const server = createServer((request, response) => {
+      const found = request.method === 'GET' && request.url === '/status';
+      response.writeHead(found ? 200 : 404, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+      response.end(JSON.stringify(found ? status() : { error: 'only GET /status is here' }));
+    });
+    await new Promise<void>((resolve) => {
+      server.once('error', (error) => {
+        log.warn({ port }, `no status on this port: ${error.message}; set [KIT] status_port to a free one`);
+        resolve();
+      });
+      server.listen(port, '127.0.0.1', () => {
+        this.server = server;
+        resolve();
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    const { server } = this;
+    if (server === null) return;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}

@@ -1,0 +1,76 @@
+// The kit's way to the broker: waits until the kit knows its name, then connects, says that it is there, and sends.
+import { Backoff } from '../base/backoff.js';
+import { keepLinked } from '../base/keep-linked.js';
+import type { Part } from '../base/lifecycle.js';
+import type { Logger } from '../base/log.js';
+import { type LinkOptions, type MqttLink, openLink } from '../base/mqtt-link.js';
+import type { Identity } from './identity.js';
+import type { LastValues } from './last-values.js';
+import type { Publisher } from './publisher.js';
+import { will } from './states.js';
+
+export interface UplinkOptions {
+  /** Without client id (the kit id, unless set) and will. */
+  readonly broker: Omit<LinkOptions, 'clientId' | 'will' | 'clean'> & { readonly clientId: string | null };
+  readonly identity: Identity;
+  readonly publisher: Publisher;
+  readonly values: LastValues;
+  readonly onConnected: (kitId: string) => void;
+  /** The last thing said before leaving. */
+  readonly onLeaving: (kitId: string) => void;
+  readonly log: Logger;
+}
+
+const BACKOFF = { minMs: 1_000, maxMs: 60_000 };
+/** How long a stopping kit goes on sending; the rest waits in the spool. */
+const FLUSH_MS = 3_000;
+
+export class Uplink implements Part {
+  readonly name = 'uplink';
+  connected = false;
+  reconnects = 0;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private everConnected = false;
+
+  constructor(private readonly options: UplinkOptions) {}
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { identity, broker, log } = this.options;
+    const { signal } = this.stopping;
+    const aborted = new Promise<null>((resolve) =>
+      signal.addEventListener('abort', () => resolve(null), { once: true }),
+    );
+    const kitId = await Promise.race([identity.known(), aborted]);
+    if (kitId === null) return;
+    await keepLinked({
+      open: () => openLink({ ...broker, clientId: broker.clientId ?? kitId, clean: true, will: will(kitId) }),
+      use: (link) => this.use(link, kitId),
+      backoff: new Backoff(BACKOFF),
+      log,
+      signal,
+    });
+  }
+
+  private async use(link: MqttLink, kitId: string): Promise<void> {
+    const { publisher, values, onConnected, onLeaving } = this.options;
+    this.connected = true;
+    if (this.everConnected) this.reconnects += 1;
+    this.everConnected = true;
+    onConnected(kitId);
+    values.begin(link);
+    await publisher.run(link, kitId, this.stopping.signal, FLUSH_MS);
+    if (this.stopping.signal.aborted) onLeaving(kitId);
+    await values.end();
+    this.connected = false;
+  }
+}
