@@ -21,7 +21,7 @@ export interface Limits {
 const SLICE_ROWS = 500;
 /** What a row costs beside its body: its other columns, its index entry, its mark, and pages that are not quite full. */
 const ROW_OVERHEAD_BYTES = 400;
-/** SQLite checkpoints at 4 MiB of WAL; one transaction more may follow before it does. */
+/** For the WAL, which is checkpointed at half of it: one transaction more may follow before that happens. */
 const WAL_RESERVE_BYTES = 8 * 1024 * 1024;
 /** Kept free inside the file, so that deletions and counters always find a page. */
 const SPARE_PAGES = 16;
@@ -46,7 +46,8 @@ export class Room {
     this.pageBytes = db.pragma('page_size', { simple: true }) as number;
     const reserve = Math.min(WAL_RESERVE_BYTES, limits.maxBytes / 2);
     this.maxPages = Math.floor((limits.maxBytes - reserve) / this.pageBytes);
-    db.pragma(`journal_size_limit = ${WAL_RESERVE_BYTES / 2}`);
+    db.pragma(`wal_autocheckpoint = ${Math.floor(reserve / 2 / this.pageBytes)}`);
+    db.pragma(`journal_size_limit = ${Math.floor(reserve / 2)}`);
     // SQLite itself refuses to grow beyond it, and goes on deleting there, which on a full disk it could not.
     db.pragma(`max_page_count = ${this.maxPages}`);
   }

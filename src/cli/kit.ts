@@ -1,0 +1,88 @@
+// `dragonsink kit`: from the configuration to a running kit.
+import { runParts, stopSignal } from '../base/lifecycle.js';
+import { createLogger, type Logger } from '../base/log.js';
+import type { Qos } from '../base/mqtt-link.js';
+import { DragonSyncApi } from '../dragonsync/api-client.js';
+import { EVICTION_ORDER } from '../kit/classes.js';
+import { KIT_ID_FILE } from '../kit/identity.js';
+import { Kit, type KitOptions } from '../kit/kit.js';
+import type { Kind } from '../schema/kinds.js';
+import type { KitSettings } from '../settings/kit-settings.js';
+import { loadKitSettings } from '../settings/kit-settings.js';
+import type { Spool } from '../spool/spool.js';
+import { openSqliteSpool } from '../spool/sqlite-spool.js';
+
+const MIB = 1024 * 1024;
+
+export async function kitCommand(options: { config: string }): Promise<number> {
+  const { settings, warnings } = loadKitSettings(options.config);
+  const log = createLogger(settings.KIT.log_level);
+  for (const { where, key, message } of warnings) log.warn(`${where} ${key}: ${message}`);
+  const kit = new Kit(kitOptions(settings, log));
+  await runParts([kit], log, stopSignal(log));
+  return 0;
+}
+
+function kitOptions(settings: KitSettings, log: Logger): KitOptions {
+  const { MQTT, DRAGONSYNC, SPOOL, KIT } = settings;
+  const kinds = new Set<Kind>(['drone', 'system']);
+  if (MQTT.mqtt_aircraft_enabled) kinds.add('aircraft');
+  if (MQTT.mqtt_signals_enabled) kinds.add('signal');
+  if (!MQTT.mqtt_enabled) log.warn('mqtt_enabled = false: everything stays in the spool');
+  return {
+    spool: openSpool(SPOOL, log),
+    source: new DragonSyncApi({ baseUrl: DRAGONSYNC.api_url, localAddress: DRAGONSYNC.api_local_address }),
+    pollMs: DRAGONSYNC.api_poll_s * 1_000,
+    aircraftIntervalMs: DRAGONSYNC.aircraft_interval_s * 1_000,
+    kinds,
+    broker: MQTT.mqtt_enabled ? brokerOf(MQTT) : null,
+    topics: {
+      drones: MQTT.mqtt_topic,
+      perDroneBase: MQTT.mqtt_per_drone_base,
+      aircraft: MQTT.mqtt_aircraft_topic,
+      signals: MQTT.mqtt_signals_topic,
+    },
+    qos: {
+      drone: MQTT.mqtt_qos_drones as Qos,
+      aircraft: MQTT.mqtt_qos_aircraft as Qos,
+      signal: MQTT.mqtt_qos_signals as Qos,
+      system: MQTT.mqtt_qos_system as Qos,
+    },
+    perDrone: MQTT.mqtt_per_drone_enabled
+      ? { base: MQTT.mqtt_per_drone_base, retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos }
+      : null,
+    kitId: KIT.kit_id === '' ? null : KIT.kit_id,
+    kitIdFile: KIT_ID_FILE,
+    statusPort: KIT.status_port === 0 ? null : KIT.status_port,
+    log,
+  };
+}
+
+function openSpool({ path, max_mb, min_free_mb, evict }: KitSettings['SPOOL'], log: Logger): Spool {
+  return openSqliteSpool({
+    path,
+    classes: EVICTION_ORDER,
+    limits: { maxBytes: max_mb * MIB, minFreeBytes: min_free_mb * MIB, evict },
+    onDamaged: (problem, keptAt) => log.error({ keptAt }, `${problem.message}: kept aside, a new spool is begun`),
+  });
+}
+
+function brokerOf(MQTT: KitSettings['MQTT']): NonNullable<KitOptions['broker']> {
+  return {
+    host: MQTT.mqtt_host,
+    port: MQTT.mqtt_port,
+    version: MQTT.mqtt_version === '5' ? 5 : 4,
+    clientId: MQTT.mqtt_client_id === '' ? null : MQTT.mqtt_client_id,
+    username: MQTT.mqtt_username === '' ? undefined : MQTT.mqtt_username,
+    password: MQTT.mqtt_password === '' ? undefined : MQTT.mqtt_password,
+    keepaliveS: MQTT.mqtt_keepalive,
+    tls: MQTT.mqtt_tls
+      ? {
+          caFile: MQTT.mqtt_ca_file === '' ? undefined : MQTT.mqtt_ca_file,
+          certFile: MQTT.mqtt_certfile === '' ? undefined : MQTT.mqtt_certfile,
+          keyFile: MQTT.mqtt_keyfile === '' ? undefined : MQTT.mqtt_keyfile,
+          insecure: MQTT.mqtt_tls_insecure,
+        }
+      : undefined,
+  };
+}
