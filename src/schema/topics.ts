@@ -81,7 +81,8 @@ export function ingestFilters(names: TopicNames): string[] {
 
 export type ParsedTopic =
   | { readonly about: 'history'; readonly kind: Kind; readonly kitLevel: string | null }
-  | { readonly about: 'availability' | 'status'; readonly kitLevel: string }
+  | { readonly about: 'availability'; readonly kitLevel: string }
+  | { readonly about: 'status'; readonly kitLevel: string }
   | { readonly about: 'other' };
 
 const KIT_TOPIC = /^wardragon\/(system\/([^/]+)\/attrs|service\/([^/]+)\/availability|sink\/([^/]+)\/status)$/;

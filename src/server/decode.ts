@@ -1,0 +1,175 @@
+// From one MQTT message to what the database takes: observations, contacts, and rejects for what can't be read. Pure: a
+// topic, bytes and the time in, a batch out.
+import { errorCode, PayloadError, toError } from '../base/errors.js';
+import { isObject, type JsonObject, parseJson } from '../base/json.js';
+import { type SinkEnvelope, sinkEnvelope } from '../schema/envelope.js';
+import type { Kind } from '../schema/kinds.js';
+import { isKitId } from '../schema/kit-id.js';
+import { MESSAGES } from '../schema/messages.js';
+import { kitStatus } from '../schema/status.js';
+import { kitLevel, type ParsedTopic, parseTopic, type TopicNames } from '../schema/topics.js';
+import { toRow } from './rows.js';
+import type { Batch, Contact, Identity, Observation, Reject } from './store.js';
+import { checkTimes, timesOf } from './times.js';
+
+export interface Incoming {
+  readonly topic: string;
+  readonly payload: Buffer;
+  /** Microseconds since 1970, the server's clock. */
+  readonly receivedUs: number;
+}
+
+export const MAX_PAYLOAD_BYTES = 65_536;
+const MAX_KEPT_BYTES = 16_384;
+/** Kits whose topic level is not their id; more than one server will ever see. */
+const MAX_LEVELS = 10_000;
+
+type History = Extract<ParsedTopic, { about: 'history' }>;
+
+export class Decoder {
+  /** Kit ids by their topic level, so that a last will finds the kit it speaks of. */
+  private readonly kitOfLevel = new Map<string, string>();
+
+  constructor(private readonly topics: TopicNames) {}
+
+  decode(incoming: Incoming): Batch {
+    const parsed = parseTopic(this.topics, incoming.topic);
+    // An empty payload clears a retained topic [MQTT5-3.3.1.3]: it says nothing.
+    if (parsed.about === 'other' || incoming.payload.length === 0) return EMPTY;
+    try {
+      if (parsed.about === 'availability') return this.availability(incoming, parsed.kitLevel);
+      if (parsed.about === 'status') return this.status(incoming);
+      return this.history(incoming, parsed);
+    } catch (thrown: unknown) {
+      return {
+        ...EMPTY,
+        rejects: [rejectOf(incoming, thrown, { kind: parsed.about === 'history' ? parsed.kind : null })],
+      };
+    }
+  }
+
+  private availability({ payload, receivedUs }: Incoming, level: string): Batch {
+    const kitId = this.kitOfLevel.get(level) ?? level;
+    const said = payload.toString();
+    if (!isKitId(kitId) || (said !== 'online' && said !== 'offline')) return EMPTY;
+    return { ...EMPTY, contacts: [{ kitId, atUs: receivedUs, online: said === 'online' }] };
+  }
+
+  private status(incoming: Incoming): Batch {
+    const status = kitStatus.safeParse(parseText(incoming.payload));
+    if (!status.success) throw schemaError(status.error);
+    const { kit_id: kitId } = status.data;
+    if (!isKitId(kitId)) throw new PayloadError(`not a kit id: ${kitId}`, { code: 'kit' });
+    this.remember(kitId);
+    // Retained: it tells which kit this level is, but not that the kit is there now.
+    return EMPTY;
+  }
+
+  /** One object, or (as old documents have it) an array of them; one bad element does not cost its neighbours. */
+  private history(incoming: Incoming, topic: History): Batch {
+    const body = parseText(incoming.payload);
+    const observations: Observation[] = [];
+    const contacts: Contact[] = [];
+    const rejects: Reject[] = [];
+    for (const element of Array.isArray(body) ? body : [body]) {
+      const known: Known = { kind: topic.kind };
+      try {
+        const observation = this.observation(incoming, topic, element, known);
+        observations.push(observation);
+        contacts.push({ kitId: observation.kitId, atUs: incoming.receivedUs, online: true });
+      } catch (thrown: unknown) {
+        const payload = Array.isArray(body) ? Buffer.from(JSON.stringify(element)) : incoming.payload;
+        rejects.push(rejectOf({ ...incoming, payload }, thrown, known));
+      }
+    }
+    return { observations, rejects, contacts: latestPerKit(contacts) };
+  }
+
+  private observation(
+    incoming: Incoming,
+    { kind, kitLevel: level }: History,
+    element: unknown,
+    known: Known,
+  ): Observation {
+    if (!isObject(element)) throw new PayloadError('not an object', { code: 'schema' });
+    const sink = readEnvelope(element);
+    known.kitId = this.kitIdOf(kind, element, level);
+    known.identity = sink === null ? null : { epoch: sink.epoch, seq: sink.seq };
+    const parsed = MESSAGES[kind].safeParse(element);
+    if (!parsed.success) throw schemaError(parsed.error);
+    const times = timesOf(kind, parsed.data as JsonObject, sink, incoming.receivedUs);
+    checkTimes(kind, times, incoming.receivedUs);
+    const row = toRow(kind, parsed.data as JsonObject, element);
+    if (times.arrival) row.extra['time_source'] = 'arrival';
+    this.remember(known.kitId);
+    return { kind, kitId: known.kitId, identity: known.identity, ...times.key, ...row };
+  }
+
+  /** Never from a drone's id: DragonSync leaves `seen_by` null for some, and that made drones into kits. */
+  private kitIdOf(kind: Kind, message: JsonObject, level: string | null): string {
+    const candidates = [message['seen_by']];
+    if (kind === 'system')
+      candidates.push(message['id'], level === null ? null : (this.kitOfLevel.get(level) ?? level));
+    const found = candidates.find(isKitId);
+    if (found === undefined)
+      throw new PayloadError(`no kit: seen_by is ${JSON.stringify(message['seen_by'])}`, { code: 'kit' });
+    return found;
+  }
+
+  private remember(kitId: string): void {
+    const level = kitLevel(kitId);
+    if (level === kitId || this.kitOfLevel.size >= MAX_LEVELS) return;
+    this.kitOfLevel.set(level, kitId);
+  }
+}
+
+const EMPTY: Batch = { observations: [], rejects: [], contacts: [] };
+
+/** What is known of a message by the time it turns out to be unreadable. */
+interface Known {
+  kind: Kind | null;
+  kitId?: string;
+  identity?: Identity | null;
+}
+
+function parseText(payload: Buffer): unknown {
+  if (payload.length > MAX_PAYLOAD_BYTES) {
+    throw new PayloadError(`${payload.length} bytes, at most ${MAX_PAYLOAD_BYTES}`, { code: 'schema' });
+  }
+  try {
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch (thrown: unknown) {
+    throw new PayloadError(toError(thrown).message, { code: 'json', cause: thrown });
+  }
+}
+
+function readEnvelope(message: JsonObject): SinkEnvelope | null {
+  if (message['sink'] === undefined || message['sink'] === null) return null;
+  const parsed = sinkEnvelope.safeParse(message['sink']);
+  if (!parsed.success) throw schemaError(parsed.error, 'sink');
+  return parsed.data;
+}
+
+function schemaError(error: { issues: readonly { path: PropertyKey[]; message: string }[] }, at = ''): PayloadError {
+  const problems = error.issues.map(({ path, message }) => `${[at, ...path].filter(Boolean).join('.')}: ${message}`);
+  return new PayloadError(problems.join('; ').slice(0, 500), { code: 'schema' });
+}
+
+function rejectOf({ topic, payload, receivedUs }: Incoming, thrown: unknown, known: Known): Reject {
+  if (!(thrown instanceof PayloadError)) throw thrown;
+  const { kind, kitId = null, identity = null } = known;
+  return {
+    receivedUs,
+    topic,
+    kitId,
+    kind,
+    identity,
+    reason: errorCode(thrown) === 'depth' ? 'json' : errorCode(thrown),
+    detail: thrown.message,
+    payload: payload.subarray(0, MAX_KEPT_BYTES),
+  };
+}
+
+function latestPerKit(contacts: readonly Contact[]): Contact[] {
+  return [...new Map(contacts.map((contact) => [contact.kitId, contact])).values()];
+}

@@ -1,0 +1,93 @@
+// The commit of a batch, step by step, the same on every database (server/store.ts says what it promises).
+import { perKind } from '../../schema/kinds.js';
+import type { Batch, CommitResult, Observation, Reject } from '../store.js';
+import { contacted, kitIdsOf } from './contacts.js';
+import { LedgerBook, streamsOf } from './ledger-book.js';
+import { settle } from './places.js';
+import { toRejectRows } from './rejects.js';
+import { toDataRow } from './rows.js';
+import { type ChangedState, isFold, States } from './states.js';
+import { TABLE_OF, TABLES } from './tables.js';
+import type { KeyRow, Transaction } from './transaction.js';
+
+/** Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. */
+export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number): Promise<CommitResult> {
+  const result = noCounts();
+  const kitIds = kitIdsOf(batch);
+  // First of all: what is read below stays true until the commit, whoever else writes for these kits.
+  const kits = kitIds.length === 0 ? [] : await tx.lockKits(kitIds);
+  const streams = streamsOf(batch);
+  const book = new LedgerBook(streams.length === 0 ? [] : await tx.ledgers(streams));
+
+  const received = receive(book, batch.observations, result);
+  const states = new States(await storedKeys(tx, received));
+  for (const observation of received) {
+    const outcome = states.take(observation);
+    result[observation.kind][outcome] += 1;
+    if (outcome === 'merged') book.count(observation, 'merged');
+  }
+  await writeStates(tx, states.changed());
+  await writeRejects(tx, book, batch.rejects, result);
+
+  const ledgers = book.rows(nowUs);
+  if (ledgers.length > 0) await tx.putLedgers(ledgers);
+  const changedKits = contacted(kits, batch, nowUs);
+  if (changedKits.length > 0) await tx.putKits(changedKits);
+  return result;
+}
+
+export function noCounts(): CommitResult {
+  return perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
+}
+
+function receive(book: LedgerBook, observations: readonly Observation[], result: CommitResult): Observation[] {
+  return observations.filter((observation) => {
+    const isNew = book.receive(observation);
+    if (!isNew) result[observation.kind].refused += 1;
+    return isNew;
+  });
+}
+
+async function storedKeys(tx: Transaction, observations: readonly Observation[]): Promise<KeyRow[]> {
+  const exact = observations.filter((observation) => !isFold(observation));
+  const folds = observations.filter(isFold);
+  return [
+    ...(exact.length === 0 ? [] : await tx.keys(exact)),
+    ...(folds.length === 0 ? [] : await tx.keysBefore(folds)),
+  ];
+}
+
+async function writeStates(tx: Transaction, changed: readonly ChangedState[]): Promise<void> {
+  for (const table of TABLES) {
+    const states = changed.filter(({ key }) => TABLE_OF[key.kind] === table);
+    if (states.length === 0) continue;
+    const replaced = states.map(({ stored }) => stored).filter((stored) => stored !== null);
+    // Deleted and written anew: one way for a new row, a new state, and a new state under another primary key.
+    if (replaced.length > 0) await tx.deleteRows(table, replaced);
+    const rows = await settle(tx, table, states.map(toDataRow));
+    await tx.insertRows(table, rows);
+    const isNew = (_: unknown, i: number): boolean => states[i]?.stored === null;
+    const fresh = rows.filter(isNew);
+    if (fresh.length > 0) await tx.insertKeys(fresh);
+    if (replaced.length > 0) await tx.updateKeys(rows.filter((row, i) => !isNew(row, i)));
+  }
+}
+
+async function writeRejects(
+  tx: Transaction,
+  book: LedgerBook,
+  rejects: readonly Reject[],
+  result: CommitResult,
+): Promise<void> {
+  const rows = toRejectRows(rejects).filter((reject) => {
+    const isNew = book.receive(reject);
+    if (!isNew && reject.kind !== null) result[reject.kind].refused += 1;
+    return isNew;
+  });
+  if (rows.length === 0) return;
+  const inserted = new Set(await tx.insertRejects(rows));
+  for (const row of rows) {
+    book.count(row, 'rejected');
+    if (row.kind !== null && inserted.has(row.digest)) result[row.kind].rejected += 1;
+  }
+}

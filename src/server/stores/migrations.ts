@@ -1,0 +1,48 @@
+// The versions of the database, oldest first. A step runs in one transaction with the note that it is done, and may be
+// begun again; a database that WarDragon Analytics made is given only what it lacks.
+import { randomBytes } from 'node:crypto';
+import { StoreError } from '../../base/errors.js';
+import type { Query } from './postgres-pool.js';
+import { makePostgresTables } from './postgres-schema.js';
+import { sqliteTables } from './sqlite-schema.js';
+
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  postgres(query: Query): Promise<void>;
+  /** The statements that do the same in SQLite. */
+  sqlite(): readonly string[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: "WarDragon Analytics' tables and the ledger",
+    postgres: makePostgresTables,
+    sqlite: sqliteTables,
+  },
+];
+
+export interface MigrationTarget {
+  /** For messages: which database this is. */
+  readonly where: string;
+  /** 0 when it is not ours yet. */
+  version(): Promise<number>;
+  /** Runs the step and notes its version and, if there is none yet, the store id, in one transaction. */
+  apply(migration: Migration, newStoreId: string): Promise<void>;
+}
+
+/** Brings the database to the newest version; one that is there already is not written to. */
+export async function migrate(target: MigrationTarget, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+  const found = await target.version();
+  const newest = migrations.at(-1)?.version ?? 0;
+  if (found > newest) {
+    throw new StoreError(`${target.where}: made by a newer dragonsink (version ${found}, this one knows ${newest})`, {
+      code: 'version',
+      hint: 'install that dragonsink again, or name another database in DATABASE_URL',
+    });
+  }
+  for (const migration of migrations) {
+    if (migration.version > found) await target.apply(migration, randomBytes(16).toString('hex'));
+  }
+}

@@ -1,0 +1,166 @@
+// Every statement on PostgreSQL. One that looks rows up takes them as one JSON array ($1), which the planner takes for a
+// hundred rows, so that it goes by index; one that adds rows takes an array per column, which is read faster.
+import { type ColumnType, DATA_TABLES, type DataTable, type TableName, valueColumns } from './tables.js';
+
+export const POSTGRES_TYPES: Readonly<Record<ColumnType, string>> = {
+  text: 'text',
+  real: 'double precision',
+  integer: 'integer',
+  bigint: 'bigint',
+  boolean: 'boolean',
+  json: 'jsonb',
+  time: 'timestamptz',
+};
+
+/** Microseconds since 1970 to a timestamp and back, exactly: a JavaScript Date has milliseconds only. */
+const timeOf = (micros: string): string => `(timestamptz 'epoch' + ${micros} * interval '1 microsecond')`;
+const microsOf = (time: string): string => `(extract(epoch FROM ${time}) * 1000000)::bigint`;
+
+const rowsOf = (columns: string): string => `json_to_recordset($1::json) AS r(${columns})`;
+
+const columnsOf = (...types: string[]): string =>
+  `unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')})`;
+
+const KIT = `kit_id AS "kitId", source, status, ${microsOf('last_seen')} AS "lastSeenUs"`;
+
+export const LOCK_KITS = `
+  SELECT ${KIT} FROM kits WHERE kit_id IN (SELECT kit_id FROM ${rowsOf('kit_id text')}) ORDER BY kit_id FOR UPDATE`;
+// As Analytics' own ingest registers one, which names a kit by its id.
+export const ADD_KITS = `
+  INSERT INTO kits (kit_id, name, source, status) SELECT kit_id, kit_id, 'mqtt', 'offline'
+  FROM ${rowsOf('kit_id text')} ON CONFLICT (kit_id) DO NOTHING`;
+export const PUT_KITS = `
+  UPDATE kits k SET source = r.source, status = r.status, last_seen = ${timeOf('r."lastSeenUs"')}
+  FROM ${rowsOf('"kitId" text, source text, status text, "lastSeenUs" bigint')} WHERE k.kit_id = r."kitId"`;
+
+const LEDGER = `l.kit_id AS "kitId", l.epoch, l.kind, l.received, l.next, l.refused, l.merged, l.rejected,
+  ${microsOf('l.last_contact')} AS "lastContactUs"`;
+
+export const GET_LEDGERS = `
+  SELECT ${LEDGER} FROM ${rowsOf('"kitId" text, epoch text, kind text')}
+  JOIN ingest_ledger l ON l.kit_id = r."kitId" AND l.epoch = r.epoch AND l.kind = r.kind`;
+export const ALL_LEDGERS = `SELECT ${LEDGER} FROM ingest_ledger l ORDER BY 1, 2, 3`;
+export const LEDGERS_OF_KIT = `SELECT ${LEDGER} FROM ingest_ledger l WHERE l.kit_id = $1 ORDER BY 1, 2, 3`;
+export const PUT_LEDGERS = `
+  INSERT INTO ingest_ledger (kit_id, epoch, kind, received, next, refused, merged, rejected, last_contact)
+  SELECT r."kitId", r.epoch, r.kind, r.received, r.next, r.refused, r.merged, r.rejected, ${timeOf('r."lastContactUs"')}
+  FROM ${rowsOf(`"kitId" text, epoch text, kind text, received jsonb, next bigint,
+    refused bigint, merged bigint, rejected bigint, "lastContactUs" bigint`)}
+  ON CONFLICT (kit_id, epoch, kind) DO UPDATE SET received = excluded.received, next = excluded.next,
+    refused = excluded.refused, merged = excluded.merged, rejected = excluded.rejected,
+    last_contact = excluded.last_contact`;
+
+const KEY = `k.kit_id AS "kitId", k.kind, k.thing, k.key_us AS "keyUs", k.time_us AS "timeUs", k.part, k.epoch, k.seq`;
+const SAME_THING = 'k.kit_id = r."kitId" AND k.kind = r.kind AND k.thing = r.thing';
+const KEY_COLUMNS = '"kitId" text, kind text, thing text, "keyUs" bigint';
+const NEW_KEY_COLUMNS = `${KEY_COLUMNS}, "timeUs" bigint, part text, epoch text, seq bigint`;
+
+export const GET_KEYS = `
+  SELECT ${KEY} FROM ${rowsOf(KEY_COLUMNS)} JOIN ingest_keys k ON ${SAME_THING} AND k.key_us = r."keyUs"`;
+export const GET_KEYS_BEFORE = `
+  SELECT ${KEY} FROM ${rowsOf(`${KEY_COLUMNS}, "foldWithinUs" bigint`)} CROSS JOIN LATERAL (
+    SELECT * FROM ingest_keys k
+    WHERE ${SAME_THING} AND k.key_us BETWEEN r."keyUs" - r."foldWithinUs" AND r."keyUs"
+    ORDER BY k.key_us DESC LIMIT 1) k`;
+export const INSERT_KEYS = `
+  INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq)
+  SELECT * FROM ${columnsOf('text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint')}`;
+export const UPDATE_KEYS = `
+  UPDATE ingest_keys k SET time_us = r."timeUs", part = r.part, epoch = r.epoch, seq = r.seq
+  FROM ${rowsOf(NEW_KEY_COLUMNS)} WHERE ${SAME_THING} AND k.key_us = r."keyUs"`;
+
+export const INSERT_REJECTS = `
+  INSERT INTO ingest_rejects (received, topic, kit_id, kind, epoch, seq, reason, detail, payload, digest)
+  SELECT ${timeOf('r."receivedUs"')}, r.topic, r."kitId", r.kind, r.epoch, r.seq, r.reason, r.detail,
+    decode(r.payload, 'base64'), r.digest
+  FROM ${rowsOf(`"receivedUs" bigint, topic text, "kitId" text, kind text, epoch text, seq bigint, reason text,
+    detail text, payload text, digest text`)}
+  ON CONFLICT (digest) DO NOTHING RETURNING digest`;
+
+export interface TablePlans {
+  /** Of the places themselves. */
+  readonly occupied: string;
+  /** From each place up to $2 microseconds after it. */
+  readonly occupiedAfter: string;
+  readonly deleteRows: string;
+  readonly insertRows: string;
+}
+
+export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
+  drones: plansOf(DATA_TABLES.drones),
+  signals: plansOf(DATA_TABLES.signals),
+  system_health: plansOf(DATA_TABLES.system_health),
+};
+
+function plansOf(table: DataTable): TablePlans {
+  const part = table.columns.find(({ name }) => name === table.part);
+  const samePart = part === undefined ? '' : ` AND d.${part.name} = r.part::${POSTGRES_TYPES[part.type]}`;
+  const places = rowsOf('"kitId" text, part text, "timeUs" bigint');
+  const names = valueColumns(table).map(({ name }) => name);
+  const types = valueColumns(table).map(({ type }) => POSTGRES_TYPES[type]);
+  return {
+    occupied: `
+      SELECT r.* FROM ${places} JOIN ${table.name} d
+      ON d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart}`,
+    // OFFSET 0 keeps the planner from looking by drone or kit instead, through all of its history.
+    occupiedAfter: `
+      SELECT r."kitId", r.part, ${microsOf('d.time')} AS "timeUs" FROM ${places} CROSS JOIN LATERAL (
+        SELECT * FROM ${table.name} w
+        WHERE w.time >= ${timeOf('r."timeUs"')} AND w.time <= ${timeOf('(r."timeUs" + $2)')} OFFSET 0) d
+      WHERE d.kit_id = r."kitId"${samePart}`,
+    deleteRows: `
+      DELETE FROM ${table.name} d USING ${places}
+      WHERE d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart}`,
+    insertRows: `
+      INSERT INTO ${table.name} (time, kit_id, ${names.join(', ')})
+      SELECT ${timeOf('time_us')}, kit_id, ${names.join(', ')}
+      FROM ${columnsOf('bigint', 'text', ...types)} AS r(time_us, kit_id, ${names.join(', ')})`,
+  };
+}
+
+/** Rows beyond the first of one natural key. Those of other writers have no kit time, and are not ours to judge. */
+const doubledIn = (table: TableName, ...thing: string[]): string => `
+  SELECT coalesce(sum(n - 1), 0)::bigint FROM (
+    SELECT count(*) AS n FROM ${table} WHERE observed_raw IS NOT NULL
+    GROUP BY ${['kit_id', 'observed_raw', ...thing].join(', ')} HAVING count(*) > 1) AS doubled`;
+
+export const COUNT_ROWS = `
+  SELECT count(*) FILTER (WHERE track_type IS DISTINCT FROM 'aircraft') AS drone,
+    count(*) FILTER (WHERE track_type = 'aircraft') AS aircraft,
+    (SELECT count(*) FROM signals) AS signal, (SELECT count(*) FROM system_health) AS system FROM drones`;
+export const COUNT_OTHERS = `
+  SELECT (SELECT count(*) FROM ingest_rejects) AS rejects,
+    ((${doubledIn('drones', 'track_type', 'drone_id')}) + (${doubledIn('signals', 'uid')})
+      + (${doubledIn('system_health')})) AS doubled`;
+
+/** Slices: one long delete would hold back the vacuum and, on its rows, the kits' next commits. */
+export const pruneRows = (table: TableName): string => `
+  DELETE FROM ${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM ${table} WHERE time < ${timeOf('$1::bigint')} LIMIT $2))
+  RETURNING 1`;
+export const PRUNE_KEYS = `
+  DELETE FROM ingest_keys WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ingest_keys WHERE kind = ANY ($3) AND time_us < $1 LIMIT $2)) RETURNING 1`;
+export const PRUNE_OLD_REJECTS = `
+  DELETE FROM ingest_rejects WHERE id IN (
+    SELECT id FROM ingest_rejects WHERE received < ${timeOf('$1::bigint')} LIMIT $2) RETURNING 1`;
+export const PRUNE_SURPLUS_REJECTS = `
+  DELETE FROM ingest_rejects WHERE id IN (
+    SELECT id FROM ingest_rejects WHERE id <= (SELECT id FROM ingest_rejects ORDER BY id DESC OFFSET $1 LIMIT 1)
+    LIMIT $2) RETURNING 1`;
+
+export const HAS_TIMESCALE = "SELECT to_regclass('timescaledb_information.hypertables') IS NOT NULL AS found";
+export const HYPERTABLES = `
+  SELECT hypertable_name::text AS name FROM timescaledb_information.hypertables
+  WHERE hypertable_schema = current_schema()`;
+
+export const SYNCHRONOUS_COMMIT = "SELECT current_setting('synchronous_commit') AS value";
+/** Any number that nobody else takes: "drag" in ASCII. */
+export const LOCK_SCHEMA = 'SELECT pg_advisory_xact_lock(1685217639)';
+export const HAS_META = "SELECT to_regclass('ingest_meta') IS NOT NULL AS found";
+export const GET_META = 'SELECT value FROM ingest_meta WHERE key = $1';
+export const ADD_META = 'INSERT INTO ingest_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING';
+export const PUT_META = `
+  INSERT INTO ingest_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`;
+export const COLUMNS = `
+  SELECT table_name || '.' || column_name AS name FROM information_schema.columns
+  WHERE table_schema = current_schema()`;

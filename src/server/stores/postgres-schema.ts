@@ -1,0 +1,86 @@
+// The statements that make our tables in PostgreSQL, or add what an existing database of WarDragon Analytics lacks.
+import { createIndex, INDEXES } from './indexes.js';
+import { COLUMNS, POSTGRES_TYPES } from './postgres-plans.js';
+import type { Query } from './postgres-pool.js';
+import { type Column, DATA_TABLES, type DataTable, KITS, keyColumns, valueColumns } from './tables.js';
+
+// Uniqueness lives in this plain table: on a hypertable a unique index must contain `time`, and a row's time may move.
+const INGEST_KEYS = `
+  CREATE TABLE IF NOT EXISTS ingest_keys (
+    kit_id text NOT NULL, kind text NOT NULL, thing text NOT NULL, key_us bigint NOT NULL,
+    time_us bigint NOT NULL, part text NOT NULL, epoch text, seq bigint,
+    PRIMARY KEY (kit_id, kind, thing, key_us))`;
+const INGEST_KEYS_AGE = 'CREATE INDEX IF NOT EXISTS ingest_keys_age ON ingest_keys (kind, time_us)';
+
+const INGEST_LEDGER = `
+  CREATE TABLE IF NOT EXISTS ingest_ledger (
+    kit_id text NOT NULL, epoch text NOT NULL, kind text NOT NULL,
+    received jsonb NOT NULL, next bigint NOT NULL,
+    refused bigint NOT NULL DEFAULT 0, merged bigint NOT NULL DEFAULT 0, rejected bigint NOT NULL DEFAULT 0,
+    last_contact timestamptz NOT NULL,
+    PRIMARY KEY (kit_id, epoch, kind))`;
+
+const INGEST_REJECTS = `
+  CREATE TABLE IF NOT EXISTS ingest_rejects (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    received timestamptz NOT NULL, topic text NOT NULL, kit_id text, kind text, epoch text, seq bigint,
+    reason text NOT NULL, detail text NOT NULL, payload bytea NOT NULL, digest text NOT NULL UNIQUE)`;
+const INGEST_REJECTS_AGE = 'CREATE INDEX IF NOT EXISTS ingest_rejects_received ON ingest_rejects (received)';
+
+const INGEST_META = 'CREATE TABLE IF NOT EXISTS ingest_meta (key text PRIMARY KEY, value text NOT NULL)';
+
+export async function makePostgresTables(query: Query): Promise<void> {
+  const found = new Set((await query<{ name: string }>(COLUMNS)).map(({ name }) => name));
+  const statements = [
+    ...makeTable('kits', KITS, ['kit_id'], found),
+    // Its early versions knew no kit without an API.
+    'ALTER TABLE kits ALTER COLUMN api_url DROP NOT NULL',
+    ...Object.values(DATA_TABLES).flatMap((table) => makeDataTable(table, found)),
+    ...INDEXES.map(createIndex),
+    INGEST_KEYS,
+    INGEST_KEYS_AGE,
+    INGEST_LEDGER,
+    INGEST_REJECTS,
+    INGEST_REJECTS_AGE,
+    INGEST_META,
+  ];
+  for (const statement of statements) await query(statement);
+}
+
+function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {
+  const columns: Column[] = [
+    { name: 'time', type: 'time', required: true },
+    { name: 'kit_id', type: 'text', required: true },
+    ...valueColumns(table),
+  ];
+  return makeTable(table.name, columns, keyColumns(table), found);
+}
+
+/**
+ * The table, or the columns that an existing one lacks. Not with ADD COLUMN IF NOT EXISTS: TimescaleDB refuses a
+ * column with a check on a compressed hypertable before it looks whether the column is there.
+ */
+function makeTable(
+  name: string,
+  columns: readonly Column[],
+  key: readonly string[],
+  found: ReadonlySet<string>,
+): string[] {
+  const missing = columns.filter((column) => !found.has(`${name}.${column.name}`));
+  if (missing.length === columns.length) return [createTable(name, columns, key)];
+  return missing.map((column) => `ALTER TABLE ${name} ADD COLUMN ${define(column)}`);
+}
+
+function createTable(name: string, columns: readonly Column[], key: readonly string[]): string {
+  return `CREATE TABLE ${name} (${columns.map(define).join(', ')}, PRIMARY KEY (${key.join(', ')}))`;
+}
+
+function define({ name, type, required, default: value, check }: Column): string {
+  return [
+    name,
+    POSTGRES_TYPES[type],
+    ...(required ? ['NOT NULL'] : []),
+    ...(value === undefined ? [] : [`DEFAULT ${value.postgres}`]),
+    ...(check === undefined ? [] : [`CHECK (${check})`]),
+  ].join(' ');
+}

@@ -1,0 +1,124 @@
+// A commit's operations on PostgreSQL: one statement each, however many rows.
+
+import { toArrays } from './postgres-arrays.js';
+import * as plans from './postgres-plans.js';
+import type { Query } from './postgres-pool.js';
+import type { TableName } from './tables.js';
+import type {
+  DataRow,
+  FoldKey,
+  KeyRow,
+  KitRow,
+  LedgerRow,
+  NaturalKey,
+  Place,
+  RejectRow,
+  StreamId,
+  Transaction,
+} from './transaction.js';
+
+type StoredKey = Omit<KeyRow, 'identity'> & { readonly epoch: string | null; readonly seq: number | null };
+
+export class PostgresTransaction implements Transaction {
+  constructor(private readonly query: Query) {}
+
+  async lockKits(kitIds: readonly string[]): Promise<KitRow[]> {
+    const locked = await this.lock(kitIds);
+    const known = new Set(locked.map(({ kitId }) => kitId));
+    const unknown = kitIds.filter((kitId) => !known.has(kitId));
+    if (unknown.length === 0) return locked;
+    await this.send(plans.ADD_KITS, unknown.map(toKit));
+    return [...locked, ...(await this.lock(unknown))];
+  }
+
+  private async lock(kitIds: readonly string[]): Promise<KitRow[]> {
+    return this.send<KitRow>(plans.LOCK_KITS, kitIds.map(toKit));
+  }
+
+  async putKits(kits: readonly KitRow[]): Promise<void> {
+    await this.send(plans.PUT_KITS, kits);
+  }
+
+  async ledgers(streams: readonly StreamId[]): Promise<LedgerRow[]> {
+    return this.send<LedgerRow>(plans.GET_LEDGERS, streams);
+  }
+
+  async putLedgers(rows: readonly LedgerRow[]): Promise<void> {
+    await this.send(plans.PUT_LEDGERS, rows);
+  }
+
+  async keys(keys: readonly NaturalKey[]): Promise<KeyRow[]> {
+    return (await this.send<StoredKey>(plans.GET_KEYS, keys.map(toKey))).map(toKeyRow);
+  }
+
+  async keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]> {
+    const folds = keys.map((key) => ({ ...toKey(key), foldWithinUs: key.foldWithinUs }));
+    return (await this.send<StoredKey>(plans.GET_KEYS_BEFORE, folds)).map(toKeyRow);
+  }
+
+  async insertKeys(rows: readonly KeyRow[]): Promise<void> {
+    const values = rows.map(({ kitId, kind, thing, keyUs, timeUs, part, identity }) => [
+      kitId,
+      kind,
+      thing,
+      keyUs,
+      timeUs,
+      part,
+      identity?.epoch ?? null,
+      identity?.seq ?? null,
+    ]);
+    await this.query(plans.INSERT_KEYS, toArrays(values, 8));
+  }
+
+  async updateKeys(rows: readonly KeyRow[]): Promise<void> {
+    await this.send(plans.UPDATE_KEYS, rows.map(fromKeyRow));
+  }
+
+  async occupied(table: TableName, from: readonly Place[], spanUs: number): Promise<Place[]> {
+    const places = JSON.stringify(from.map(toPlace));
+    const { occupied, occupiedAfter } = plans.TABLE_PLANS[table];
+    return spanUs === 0 ? this.query(occupied, [places]) : this.query(occupiedAfter, [places, spanUs]);
+  }
+
+  async deleteRows(table: TableName, places: readonly Place[]): Promise<void> {
+    await this.send(plans.TABLE_PLANS[table].deleteRows, places.map(toPlace));
+  }
+
+  async insertRows(table: TableName, rows: readonly DataRow[]): Promise<void> {
+    const values = rows.map(({ timeUs, kitId, values: others }) => [timeUs, kitId, ...others]);
+    await this.query(plans.TABLE_PLANS[table].insertRows, toArrays(values, values[0]?.length ?? 0));
+  }
+
+  async insertRejects(rows: readonly RejectRow[]): Promise<string[]> {
+    const inserted = await this.send<RejectRow>(plans.INSERT_REJECTS, rows.map(fromReject));
+    return inserted.map(({ digest }) => digest);
+  }
+
+  private send<R extends object>(sql: string, rows: readonly object[]): Promise<R[]> {
+    return this.query<R>(sql, [JSON.stringify(rows)]);
+  }
+}
+
+function toKit(kitId: string): object {
+  return { kit_id: kitId };
+}
+
+function toKey({ kitId, kind, thing, keyUs }: NaturalKey): object {
+  return { kitId, kind, thing, keyUs };
+}
+
+function toPlace({ kitId, part, timeUs }: Place): object {
+  return { kitId, part, timeUs };
+}
+
+function toKeyRow({ epoch, seq, ...row }: StoredKey): KeyRow {
+  return { ...row, identity: epoch === null || seq === null ? null : { epoch, seq } };
+}
+
+function fromKeyRow({ kitId, kind, thing, keyUs, timeUs, part, identity }: KeyRow): object {
+  return { kitId, kind, thing, keyUs, timeUs, part, epoch: identity?.epoch, seq: identity?.seq };
+}
+
+function fromReject({ identity, payload, ...row }: RejectRow): object {
+  return { ...row, epoch: identity?.epoch, seq: identity?.seq, payload: payload.toString('base64') };
+}

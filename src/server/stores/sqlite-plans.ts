@@ -1,0 +1,90 @@
+// Every statement of the store on SQLite: one row each, prepared once.
+import { DATA_TABLES, type DataTable, type TableName, valueColumns } from './tables.js';
+
+export const BEGIN = 'BEGIN IMMEDIATE';
+export const COMMIT = 'COMMIT';
+export const ROLLBACK = 'ROLLBACK';
+
+export const GET_KIT = 'SELECT kit_id, source, status, last_seen FROM kits WHERE kit_id = ?';
+export const ADD_KIT = "INSERT INTO kits (kit_id, name, source, status) VALUES (:kitId, :kitId, 'mqtt', 'offline')";
+export const PUT_KIT = 'UPDATE kits SET source = ?, status = ?, last_seen = ? WHERE kit_id = ?';
+
+const LEDGER = 'SELECT kit_id, epoch, kind, received, next, refused, merged, rejected, last_contact FROM ingest_ledger';
+export const GET_LEDGER = `${LEDGER} WHERE kit_id = ? AND epoch = ? AND kind = ?`;
+export const ALL_LEDGERS = `${LEDGER} ORDER BY kit_id, epoch, kind`;
+export const LEDGERS_OF_KIT = `${LEDGER} WHERE kit_id = ? ORDER BY epoch, kind`;
+export const PUT_LEDGER = `
+  INSERT OR REPLACE INTO ingest_ledger
+    (kit_id, epoch, kind, received, next, refused, merged, rejected, last_contact)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const KEY = 'SELECT kit_id, kind, thing, key_us, time_us, part, epoch, seq FROM ingest_keys';
+const THING = 'kit_id = ? AND kind = ? AND thing = ?';
+export const GET_KEY = `${KEY} WHERE ${THING} AND key_us = ?`;
+export const GET_KEY_BEFORE = `${KEY} WHERE ${THING} AND key_us BETWEEN ? AND ? ORDER BY key_us DESC LIMIT 1`;
+export const INSERT_KEY = `
+  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+export const UPDATE_KEY = `
+  UPDATE ingest_keys SET time_us = ?, part = ?, epoch = ?, seq = ? WHERE ${THING} AND key_us = ?`;
+
+export const INSERT_REJECT = `
+  INSERT INTO ingest_rejects (received, topic, kit_id, kind, epoch, seq, reason, detail, payload, digest)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`;
+
+export interface TablePlans {
+  /** The times from one to another that are taken; the key's part is bound last, where there is one. */
+  readonly occupied: string;
+  readonly deleteRow: string;
+  readonly insertRow: string;
+}
+
+export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
+  drones: plansOf(DATA_TABLES.drones),
+  signals: plansOf(DATA_TABLES.signals),
+  system_health: plansOf(DATA_TABLES.system_health),
+};
+
+function plansOf(table: DataTable): TablePlans {
+  const samePart = table.part === null ? '' : ` AND ${table.part} = ?`;
+  const names = ['time', 'kit_id', ...valueColumns(table).map(({ name }) => name)];
+  return {
+    occupied: `SELECT time FROM ${table.name} WHERE time BETWEEN ? AND ? AND kit_id = ?${samePart}`,
+    deleteRow: `DELETE FROM ${table.name} WHERE time = ? AND kit_id = ?${samePart}`,
+    insertRow: `INSERT INTO ${table.name} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+  };
+}
+
+/** Rows beyond the first of one natural key. */
+const doubledIn = (table: TableName, ...thing: string[]): string => `
+  SELECT coalesce(sum(n - 1), 0) FROM (
+    SELECT count(*) AS n FROM ${table} WHERE observed_raw IS NOT NULL
+    GROUP BY ${['kit_id', 'observed_raw', ...thing].join(', ')} HAVING count(*) > 1)`;
+
+export const COUNT_ROWS = `
+  SELECT count(*) FILTER (WHERE track_type IS NOT 'aircraft') AS drone,
+    count(*) FILTER (WHERE track_type = 'aircraft') AS aircraft,
+    (SELECT count(*) FROM signals) AS signal, (SELECT count(*) FROM system_health) AS system FROM drones`;
+export const COUNT_OTHERS = `
+  SELECT (SELECT count(*) FROM ingest_rejects) AS rejects,
+    (${doubledIn('drones', 'track_type', 'drone_id')}) + (${doubledIn('signals', 'uid')})
+      + (${doubledIn('system_health')}) AS doubled`;
+
+export const pruneRows = (table: TableName): string =>
+  `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE time < ? LIMIT ?)`;
+/** By primary key: this table has no rowid. */
+export const PRUNE_KEYS = `
+  DELETE FROM ingest_keys WHERE (kit_id, kind, thing, key_us) IN (
+    SELECT kit_id, kind, thing, key_us FROM ingest_keys WHERE kind = ? AND time_us < ? LIMIT ?)`;
+export const PRUNE_OLD_REJECTS = `
+  DELETE FROM ingest_rejects WHERE id IN (SELECT id FROM ingest_rejects WHERE received < ? LIMIT ?)`;
+export const PRUNE_SURPLUS_REJECTS = `
+  DELETE FROM ingest_rejects WHERE id IN (
+    SELECT id FROM ingest_rejects WHERE id <= (SELECT id FROM ingest_rejects ORDER BY id DESC LIMIT 1 OFFSET ?)
+    LIMIT ?)`;
+
+export const TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+export const GET_META = 'SELECT value FROM ingest_meta WHERE key = ?';
+export const ADD_META = 'INSERT OR IGNORE INTO ingest_meta (key, value) VALUES (?, ?)';
+export const PUT_META = 'INSERT OR REPLACE INTO ingest_meta (key, value) VALUES (?, ?)';
+/** The free pages go back to the disk; more than a day's worth at once would keep commits waiting. */
+export const GIVE_BACK_PAGES = 'PRAGMA incremental_vacuum(10000)';

@@ -1,0 +1,67 @@
+// The statements that make the same tables in SQLite: STRICT, so that a value of the wrong type is refused as in
+// PostgreSQL; times as ISO 8601 text with six decimals, booleans as 0 and 1, JSON as text.
+import { createIndex, INDEXES } from './indexes.js';
+import { type Column, type ColumnType, DATA_TABLES, type DataTable, KITS, keyColumns, valueColumns } from './tables.js';
+
+const SQLITE_TYPES: Readonly<Record<ColumnType, string>> = {
+  text: 'TEXT',
+  real: 'REAL',
+  integer: 'INTEGER',
+  bigint: 'INTEGER',
+  boolean: 'INTEGER',
+  json: 'TEXT',
+  time: 'TEXT',
+};
+
+const INGEST = [
+  `CREATE TABLE IF NOT EXISTS ingest_keys (
+    kit_id TEXT NOT NULL, kind TEXT NOT NULL, thing TEXT NOT NULL, key_us INTEGER NOT NULL,
+    time_us INTEGER NOT NULL, part TEXT NOT NULL, epoch TEXT, seq INTEGER,
+    PRIMARY KEY (kit_id, kind, thing, key_us)) STRICT, WITHOUT ROWID`,
+  'CREATE INDEX IF NOT EXISTS ingest_keys_age ON ingest_keys (kind, time_us)',
+  `CREATE TABLE IF NOT EXISTS ingest_ledger (
+    kit_id TEXT NOT NULL, epoch TEXT NOT NULL, kind TEXT NOT NULL,
+    received TEXT NOT NULL, next INTEGER NOT NULL,
+    refused INTEGER NOT NULL DEFAULT 0, merged INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
+    last_contact TEXT NOT NULL,
+    PRIMARY KEY (kit_id, epoch, kind)) STRICT, WITHOUT ROWID`,
+  // AUTOINCREMENT: without it the id of a deleted reject would be given to another one.
+  `CREATE TABLE IF NOT EXISTS ingest_rejects (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    received TEXT NOT NULL, topic TEXT NOT NULL, kit_id TEXT, kind TEXT, epoch TEXT, seq INTEGER,
+    reason TEXT NOT NULL, detail TEXT NOT NULL, payload BLOB NOT NULL, digest TEXT NOT NULL UNIQUE) STRICT`,
+  'CREATE INDEX IF NOT EXISTS ingest_rejects_received ON ingest_rejects (received)',
+  'CREATE TABLE IF NOT EXISTS ingest_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
+];
+
+export function sqliteTables(): string[] {
+  return [
+    createTable('kits', KITS, ['kit_id']),
+    ...Object.values(DATA_TABLES).map(dataTable),
+    ...INDEXES.filter(({ sqlite }) => sqlite).map(createIndex),
+    ...INGEST,
+  ];
+}
+
+function dataTable(table: DataTable): string {
+  const first: Column[] = [
+    { name: 'time', type: 'time', required: true },
+    { name: 'kit_id', type: 'text', required: true },
+  ];
+  return createTable(table.name, [...first, ...valueColumns(table)], keyColumns(table));
+}
+
+function createTable(name: string, columns: readonly Column[], key: readonly string[]): string {
+  return `CREATE TABLE IF NOT EXISTS ${name} (${columns.map(define).join(', ')}, PRIMARY KEY (${key.join(', ')})) STRICT`;
+}
+
+function define({ name, type, required, default: value, check }: Column): string {
+  const conditions = [...(check === undefined ? [] : [check]), ...(type === 'boolean' ? [`${name} IN (0, 1)`] : [])];
+  return [
+    name,
+    SQLITE_TYPES[type],
+    ...(required ? ['NOT NULL'] : []),
+    ...(value === undefined ? [] : [`DEFAULT ${value.sqlite}`]),
+    ...conditions.map((condition) => `CHECK (${condition})`),
+  ].join(' ');
+}

@@ -1,0 +1,134 @@
+// The store on SQLite: for one server and a few kits, with nothing to install.
+import { StoreError } from '../../base/errors.js';
+import type { Kind } from '../../schema/kinds.js';
+import { isoMicros } from '../../schema/time.js';
+import type { Batch, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
+import { commitBatch, noCounts } from './commit.js';
+import { type Migration, type MigrationTarget, migrate } from './migrations.js';
+import { type Pruner, prune } from './retention.js';
+import { SqliteDatabase } from './sqlite-database.js';
+import * as plans from './sqlite-plans.js';
+import { SqliteTransaction, type StoredLedger, toLedgerRow } from './sqlite-transaction.js';
+import type { TableName } from './tables.js';
+
+/**
+ * Opens (and makes) the database.
+ *
+ * @throws StoreError `foreign`, `version`, `missing`, `read-only`, `corrupt`, or retryable `busy`, `full`, `io`.
+ */
+export async function openSqliteStore(path: string): Promise<Store> {
+  const db = new SqliteDatabase(path);
+  try {
+    await migrate(new SqliteTarget(db));
+    const storeId = await db.read(() => readMeta(db, 'store_id'));
+    if (storeId === undefined)
+      throw new StoreError(`${path}: has no store id`, { code: 'foreign', hint: FOREIGN_HINT });
+    return new SqliteStore(storeId, db);
+  } catch (error: unknown) {
+    await db.close();
+    throw error;
+  }
+}
+
+const FOREIGN_HINT = 'name a file of its own for the server in DATABASE_URL, as sqlite:/var/lib/dragonsink/server.db';
+
+class SqliteTarget implements MigrationTarget {
+  readonly where: string;
+
+  constructor(private readonly db: SqliteDatabase) {
+    this.where = db.path;
+  }
+
+  async version(): Promise<number> {
+    return this.db.transaction(() => readVersion(this.db), true);
+  }
+
+  async apply(migration: Migration, newStoreId: string): Promise<void> {
+    await this.db.transaction(() => {
+      if (readVersion(this.db) >= migration.version) return;
+      for (const sql of migration.sqlite()) this.db.run(sql);
+      this.db.statement(plans.PUT_META).run('schema_version', String(migration.version));
+      this.db.statement(plans.ADD_META).run('store_id', newStoreId);
+    }, true);
+  }
+}
+
+function readVersion(db: SqliteDatabase): number {
+  const tables = db.statement(plans.TABLE_NAMES).pluck().all() as string[];
+  if (tables.includes('ingest_meta')) return Number(readMeta(db, 'schema_version') ?? 0);
+  if (tables.length === 0) return 0;
+  // A kit's spool, for one: our tables do not belong in it.
+  throw new StoreError(`${db.path}: not a database of a dragonsink server`, { code: 'foreign', hint: FOREIGN_HINT });
+}
+
+function readMeta(db: SqliteDatabase, key: string): string | undefined {
+  return db.statement(plans.GET_META).pluck().get(key) as string | undefined;
+}
+
+class SqliteStore implements Store {
+  constructor(
+    readonly storeId: string,
+    private readonly db: SqliteDatabase,
+  ) {}
+
+  async commit(batch: Batch): Promise<CommitResult> {
+    if (batch.observations.length + batch.rejects.length + batch.contacts.length === 0) return noCounts();
+    return this.db.transaction(() => commitBatch(new SqliteTransaction(this.db), batch, Date.now() * 1000));
+  }
+
+  async ledger(kitId?: string): Promise<LedgerEntry[]> {
+    const rows = await this.db.read(() =>
+      kitId === undefined
+        ? this.db.statement(plans.ALL_LEDGERS).all()
+        : this.db.statement(plans.LEDGERS_OF_KIT).all(kitId),
+    );
+    return (rows as StoredLedger[]).map(toLedgerRow);
+  }
+
+  async counts(): Promise<TableCounts> {
+    return this.db.read(() => {
+      const rows = this.db.statement(plans.COUNT_ROWS).get() as Record<Kind, number>;
+      return { rows, ...(this.db.statement(plans.COUNT_OTHERS).get() as { doubled: number; rejects: number }) };
+    });
+  }
+
+  async prune(nowUs: number): Promise<number> {
+    const gone = await prune(new SqlitePruner(this.db), nowUs);
+    await this.db.read(() => this.db.run(plans.GIVE_BACK_PAGES));
+    return gone;
+  }
+
+  async close(): Promise<void> {
+    await this.db.close();
+  }
+}
+
+class SqlitePruner implements Pruner {
+  constructor(private readonly db: SqliteDatabase) {}
+
+  async prunesRows(): Promise<boolean> {
+    return true;
+  }
+
+  async rows(table: TableName, beforeUs: number, limit: number): Promise<number> {
+    return this.change(plans.pruneRows(table), isoMicros(beforeUs), limit);
+  }
+
+  async keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number> {
+    let deleted = 0;
+    for (const kind of kinds) deleted += await this.change(plans.PRUNE_KEYS, kind, beforeUs, limit - deleted);
+    return deleted;
+  }
+
+  async oldRejects(beforeUs: number, limit: number): Promise<number> {
+    return this.change(plans.PRUNE_OLD_REJECTS, isoMicros(beforeUs), limit);
+  }
+
+  async surplusRejects(kept: number, limit: number): Promise<number> {
+    return this.change(plans.PRUNE_SURPLUS_REJECTS, kept, limit);
+  }
+
+  private change(sql: string, ...values: (string | number)[]): Promise<number> {
+    return this.db.transaction(() => this.db.statement(sql).run(...values).changes);
+  }
+}

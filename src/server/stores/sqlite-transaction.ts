@@ -1,0 +1,160 @@
+// A commit's operations on SQLite, row by row: the database is in this process, so that a round trip costs nothing.
+import type { Kind } from '../../schema/kinds.js';
+import type { Range } from '../../schema/ranges.js';
+import { isoMicros } from '../../schema/time.js';
+import type { ColumnValue } from '../store.js';
+import type { SqliteDatabase } from './sqlite-database.js';
+import * as plans from './sqlite-plans.js';
+import type { TableName } from './tables.js';
+import type {
+  DataRow,
+  FoldKey,
+  KeyRow,
+  KitRow,
+  LedgerRow,
+  NaturalKey,
+  Place,
+  RejectRow,
+  StreamId,
+  Transaction,
+} from './transaction.js';
+
+export class SqliteTransaction implements Transaction {
+  constructor(private readonly db: SqliteDatabase) {}
+
+  /** The transaction itself is the lock: SQLite has one writer. */
+  async lockKits(kitIds: readonly string[]): Promise<KitRow[]> {
+    return kitIds.map((kitId) => {
+      const stored = this.db.statement(plans.GET_KIT).get(kitId) as StoredKit | undefined;
+      if (stored !== undefined) return toKitRow(stored);
+      this.db.statement(plans.ADD_KIT).run({ kitId });
+      return { kitId, source: 'mqtt', status: 'offline', lastSeenUs: null };
+    });
+  }
+
+  async putKits(kits: readonly KitRow[]): Promise<void> {
+    for (const { kitId, source, status, lastSeenUs } of kits) {
+      const lastSeen = lastSeenUs === null ? null : isoMicros(lastSeenUs);
+      this.db.statement(plans.PUT_KIT).run(source, status, lastSeen, kitId);
+    }
+  }
+
+  async ledgers(streams: readonly StreamId[]): Promise<LedgerRow[]> {
+    const get = this.db.statement(plans.GET_LEDGER);
+    const rows = streams.map(({ kitId, epoch, kind }) => get.get(kitId, epoch, kind) as StoredLedger | undefined);
+    return rows.filter((row) => row !== undefined).map(toLedgerRow);
+  }
+
+  async putLedgers(rows: readonly LedgerRow[]): Promise<void> {
+    const put = this.db.statement(plans.PUT_LEDGER);
+    for (const { kitId, epoch, kind, received, next, refused, merged, rejected, lastContactUs } of rows) {
+      put.run(kitId, epoch, kind, JSON.stringify(received), next, refused, merged, rejected, isoMicros(lastContactUs));
+    }
+  }
+
+  async keys(keys: readonly NaturalKey[]): Promise<KeyRow[]> {
+    const get = this.db.statement(plans.GET_KEY);
+    const rows = keys.map(({ kitId, kind, thing, keyUs }) => get.get(kitId, kind, thing, keyUs));
+    return (rows as (StoredKey | undefined)[]).filter((row) => row !== undefined).map(toKeyRow);
+  }
+
+  async keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]> {
+    const get = this.db.statement(plans.GET_KEY_BEFORE);
+    const rows = keys.map(({ kitId, kind, thing, keyUs, foldWithinUs }) =>
+      get.get(kitId, kind, thing, keyUs - foldWithinUs, keyUs),
+    );
+    return (rows as (StoredKey | undefined)[]).filter((row) => row !== undefined).map(toKeyRow);
+  }
+
+  async insertKeys(rows: readonly KeyRow[]): Promise<void> {
+    const insert = this.db.statement(plans.INSERT_KEY);
+    for (const row of rows) insert.run(...keyValues(row));
+  }
+
+  async updateKeys(rows: readonly KeyRow[]): Promise<void> {
+    const update = this.db.statement(plans.UPDATE_KEY);
+    for (const row of rows) update.run(...keyValues(row));
+  }
+
+  async occupied(table: TableName, from: readonly Place[], spanUs: number): Promise<Place[]> {
+    const find = this.db.statement(plans.TABLE_PLANS[table].occupied).pluck();
+    return from.flatMap(({ kitId, part, timeUs }) => {
+      const times = find.all(isoMicros(timeUs), isoMicros(timeUs + spanUs), kitId, ...partValues(table, part));
+      return (times as string[]).map((time) => ({ kitId, part, timeUs: microsOf(time) }));
+    });
+  }
+
+  async deleteRows(table: TableName, places: readonly Place[]): Promise<void> {
+    const remove = this.db.statement(plans.TABLE_PLANS[table].deleteRow);
+    for (const { kitId, part, timeUs } of places) remove.run(isoMicros(timeUs), kitId, ...partValues(table, part));
+  }
+
+  async insertRows(table: TableName, rows: readonly DataRow[]): Promise<void> {
+    const insert = this.db.statement(plans.TABLE_PLANS[table].insertRow);
+    for (const { timeUs, kitId, values } of rows) insert.run(isoMicros(timeUs), kitId, ...values.map(bindable));
+  }
+
+  async insertRejects(rows: readonly RejectRow[]): Promise<string[]> {
+    const insert = this.db.statement(plans.INSERT_REJECT);
+    const inserted = rows.filter(({ receivedUs, topic, kitId, kind, identity, reason, detail, payload, digest }) => {
+      const { epoch, seq } = identity ?? { epoch: null, seq: null };
+      const values = [isoMicros(receivedUs), topic, kitId, kind, epoch, seq, reason, detail, payload, digest];
+      return insert.run(...values).changes > 0;
+    });
+    return inserted.map(({ digest }) => digest);
+  }
+}
+
+interface StoredKit {
+  readonly kit_id: string;
+  readonly source: string | null;
+  readonly status: string | null;
+  readonly last_seen: string | null;
+}
+
+function toKitRow({ kit_id: kitId, source, status, last_seen: lastSeen }: StoredKit): KitRow {
+  return { kitId, source, status, lastSeenUs: lastSeen === null ? null : microsOf(lastSeen) };
+}
+
+export interface StoredLedger extends Pick<LedgerRow, 'epoch' | 'kind' | 'next' | 'refused' | 'merged' | 'rejected'> {
+  readonly kit_id: string;
+  readonly received: string;
+  readonly last_contact: string;
+}
+
+export function toLedgerRow({ kit_id: kitId, received, last_contact: lastContact, ...row }: StoredLedger): LedgerRow {
+  return { ...row, kitId, received: JSON.parse(received) as Range[], lastContactUs: microsOf(lastContact) };
+}
+
+interface StoredKey {
+  readonly kit_id: string;
+  readonly kind: Kind;
+  readonly thing: string;
+  readonly key_us: number;
+  readonly time_us: number;
+  readonly part: string;
+  readonly epoch: string | null;
+  readonly seq: number | null;
+}
+
+function toKeyRow({ kit_id: kitId, kind, thing, key_us: keyUs, time_us: timeUs, part, epoch, seq }: StoredKey): KeyRow {
+  return { kitId, kind, thing, keyUs, timeUs, part, identity: epoch === null || seq === null ? null : { epoch, seq } };
+}
+
+function keyValues({ kitId, kind, thing, keyUs, timeUs, part, identity }: KeyRow): unknown[] {
+  return [timeUs, part, identity?.epoch ?? null, identity?.seq ?? null, kitId, kind, thing, keyUs];
+}
+
+function partValues(table: TableName, part: string): (string | number)[] {
+  if (table === 'system_health') return [];
+  return [table === 'signals' ? Number(part) : part];
+}
+
+function bindable(value: ColumnValue): string | number | null {
+  return typeof value === 'boolean' ? Number(value) : value;
+}
+
+/** `isoMicros` back, exactly: a Date keeps only milliseconds, so that it is asked for whole seconds. */
+function microsOf(iso: string): number {
+  return Date.parse(`${iso.slice(0, 19)}Z`) * 1000 + Number(iso.slice(20, 26));
+}

@@ -1,0 +1,72 @@
+// When a message was observed: the time of its natural key, the time of its row, and the times that are refused.
+import { PayloadError } from '../base/errors.js';
+import type { JsonObject } from '../base/json.js';
+import type { SinkEnvelope } from '../schema/envelope.js';
+import type { Kind } from '../schema/kinds.js';
+import { contentHash, thingOf } from '../schema/messages.js';
+import { isoMicros, toMicros } from '../schema/time.js';
+import type { Observation } from './store.js';
+
+const SECOND_US = 1_000_000;
+const DAY_US = 86_400 * SECOND_US;
+/** No kit is older: a clock that says so was never set. */
+const EARLIEST_US = Date.UTC(2015, 0, 1) * 1_000;
+/** An aircraft that DragonSync sends without any time, and again every 2 s, for as long as nothing changes. */
+const FOLD_WITHIN_US = 60 * SECOND_US;
+/** How long raw rows are kept (WarDragon Analytics' retention policies), in microseconds. */
+export const RETENTION_US: Record<Kind, number> = {
+  drone: 30 * DAY_US,
+  aircraft: 30 * DAY_US,
+  signal: 30 * DAY_US,
+  system: 90 * DAY_US,
+};
+
+export interface Times {
+  readonly key: Pick<Observation, 'thing' | 'keyUs' | 'timeUs' | 'foldWithinUs'>;
+  /** It came without a time, and has that of its arrival. */
+  readonly arrival: boolean;
+}
+
+/** @throws PayloadError `time` when there is none. */
+export function timesOf(kind: Kind, message: JsonObject, sink: SinkEnvelope | null, receivedUs: number): Times {
+  const thing = thingOf(kind, message);
+  const observed = observedAt(kind, message);
+  if (observed === null) {
+    if (kind !== 'aircraft') throw new PayloadError('no time', { code: 'time' });
+    const content = { ...message, sink: null };
+    const key = { thing: `${thing}#${contentHash(content)}`, keyUs: receivedUs, timeUs: receivedUs };
+    return { key: { ...key, foldWithinUs: FOLD_WITHIN_US }, arrival: true };
+  }
+  const timeUs = toMicros(observed);
+  const rawUs = toMicros(sink?.observed_raw ?? observed);
+  // A stock DragonSync sends whole seconds of a status, dragonsink all of them: both are one observation.
+  const keyUs = kind === 'system' ? Math.floor(rawUs / SECOND_US) * SECOND_US : rawUs;
+  return { key: { thing, keyUs, timeUs }, arrival: false };
+}
+
+/** @throws PayloadError `time` or `retention`. */
+export function checkTimes(kind: Kind, { key: { timeUs } }: Times, nowUs: number): void {
+  if (timeUs < EARLIEST_US || timeUs > nowUs + DAY_US) {
+    const shown = Math.abs(timeUs) < 8.64e18 ? isoMicros(timeUs) : `${timeUs} us`;
+    throw new PayloadError(`observed at ${shown}: before 2015, or more than a day ahead`, { code: 'time' });
+  }
+  if (timeUs < nowUs - RETENTION_US[kind]) {
+    throw new PayloadError(`observed at ${isoMicros(timeUs)}: older than rows are kept`, { code: 'retention' });
+  }
+}
+
+/** Seconds since 1970. */
+function observedAt(kind: Kind, message: JsonObject): number | null {
+  const fallback = {
+    drone: 'last_update_time',
+    aircraft: 'last_update_time',
+    signal: 'observed_at',
+    system: 'updated',
+  };
+  for (const field of ['observed_at', fallback[kind]]) {
+    const value = message[field];
+    // Beyond that a microsecond is no longer exact, and no date is.
+    if (typeof value === 'number' && Math.abs(value) < 8e9) return value;
+  }
+  return null;
+}
