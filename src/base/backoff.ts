@@ -13,10 +13,10 @@ export class Backoff {
 
   constructor(private readonly options: BackoffOptions) {}
 
-  /** The next wait in milliseconds: between min and three times the last one, never above max. */
+  /** The next wait in milliseconds: between min and twice the last one, never above max. */
   next(): number {
     const { minMs, maxMs, random = Math.random } = this.options;
-    const ceilingMs = Math.max(minMs, this.previousMs * 3);
+    const ceilingMs = Math.max(minMs, this.previousMs * 2);
     this.previousMs = Math.min(maxMs, minMs + random() * (ceilingMs - minMs));
     return this.previousMs;
   }

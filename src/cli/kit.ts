@@ -7,6 +7,7 @@ import { EVICTION_ORDER } from '../kit/classes.js';
 import { KIT_ID_FILE } from '../kit/identity.js';
 import { Kit, type KitOptions } from '../kit/kit.js';
 import type { Kind } from '../schema/kinds.js';
+import { DEFAULT_TOPICS } from '../schema/topics.js';
 import type { KitSettings } from '../settings/kit-settings.js';
 import { loadKitSettings } from '../settings/kit-settings.js';
 import type { Spool } from '../spool/spool.js';
@@ -41,6 +42,7 @@ function kitOptions(settings: KitSettings, log: Logger): KitOptions {
       perDroneBase: MQTT.mqtt_per_drone_base,
       aircraft: MQTT.mqtt_aircraft_topic,
       signals: MQTT.mqtt_signals_topic,
+      systemBase: DEFAULT_TOPICS.systemBase,
     },
     qos: {
       drone: MQTT.mqtt_qos_drones as Qos,
@@ -48,9 +50,7 @@ function kitOptions(settings: KitSettings, log: Logger): KitOptions {
       signal: MQTT.mqtt_qos_signals as Qos,
       system: MQTT.mqtt_qos_system as Qos,
     },
-    perDrone: MQTT.mqtt_per_drone_enabled
-      ? { base: MQTT.mqtt_per_drone_base, retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos }
-      : null,
+    perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
     kitId: KIT.kit_id === '' ? null : KIT.kit_id,
     kitIdFile: KIT_ID_FILE,
     statusPort: KIT.status_port === 0 ? null : KIT.status_port,

@@ -135,7 +135,7 @@ export class Kit implements Part {
   }
 
   private statesOf(kitId: string): States {
-    this.states ??= new States(this.values, kitId, this.options.perDrone);
+    this.states ??= new States(this.values, this.options.topics, kitId, this.options.perDrone);
     return this.states;
   }
 

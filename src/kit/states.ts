@@ -2,12 +2,11 @@
 import type { OutgoingMessage, Qos } from '../base/mqtt-link.js';
 import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
 import type { KitStatus } from '../schema/status.js';
-import { perDroneTopic, serviceTopic, statusTopic, systemTopics } from '../schema/topics.js';
+import { perDroneTopic, serviceTopic, statusTopic, systemTopics, type TopicNames } from '../schema/topics.js';
 import type { Accepted } from './intake.js';
 import type { LastValues } from './last-values.js';
 
 export interface PerDrone {
-  readonly base: string;
   readonly retain: boolean;
   readonly qos: Qos;
 }
@@ -20,6 +19,7 @@ export function will(kitId: string): OutgoingMessage {
 export class States {
   constructor(
     private readonly values: LastValues,
+    private readonly topics: TopicNames,
     private readonly kitId: string,
     private readonly perDrone: PerDrone | null,
   ) {}
@@ -34,7 +34,7 @@ export class States {
 
   private availability(payload: 'online' | 'offline'): void {
     this.values.set({ topic: serviceTopic(this.kitId), payload, qos: 1, retain: true });
-    this.values.set({ topic: systemTopics(this.kitId).availability, payload, qos: 1, retain: true });
+    this.values.set({ topic: systemTopics(this.topics, this.kitId).availability, payload, qos: 1, retain: true });
   }
 
   status(status: KitStatus): void {
@@ -43,10 +43,10 @@ export class States {
 
   accepted({ kind, thing, row }: Accepted): void {
     if (kind === 'system') {
-      this.values.set({ topic: systemTopics(this.kitId).state, payload: 'online', qos: 0, retain: false });
+      this.values.set({ topic: systemTopics(this.topics, this.kitId).state, payload: 'online', qos: 0, retain: false });
     }
     if (kind !== 'drone' || this.perDrone === null) return;
-    const topic = perDroneTopic(this.perDrone.base, thing);
+    const topic = perDroneTopic(this.topics.perDroneBase, thing);
     if (topic === null) return;
     const payload = seal(row.body, this.kitId, { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq });
     this.values.set({ topic, payload, qos: this.perDrone.qos, retain: this.perDrone.retain });

@@ -8,6 +8,8 @@ export interface TopicNames {
   readonly perDroneBase: string;
   readonly aircraft: string;
   readonly signals: string;
+  /** Without a trailing slash; the kit and `attrs` follow. */
+  readonly systemBase: string;
 }
 
 export const DEFAULT_TOPICS: TopicNames = {
@@ -15,6 +17,7 @@ export const DEFAULT_TOPICS: TopicNames = {
   perDroneBase: 'wardragon/drone',
   aircraft: 'wardragon/aircraft',
   signals: 'wardragon/signals',
+  systemBase: 'wardragon/system',
 };
 
 /** A kit's id as a topic level (DragonSync sinks/mqtt_sink.py does the same). */
@@ -31,13 +34,16 @@ export function historyTopic(names: TopicNames, kind: Kind, kitId: string): stri
     case 'signal':
       return names.signals;
     case 'system':
-      return systemTopics(kitId).attrs;
+      return systemTopics(names, kitId).attrs;
   }
 }
 
 /** DragonSync's three topics of a kit's health. */
-export function systemTopics(kitId: string): { attrs: string; state: string; availability: string } {
-  const base = `wardragon/system/${kitLevel(kitId)}`;
+export function systemTopics(
+  { systemBase }: TopicNames,
+  kitId: string,
+): { attrs: string; state: string; availability: string } {
+  const base = `${systemBase}/${kitLevel(kitId)}`;
   return { attrs: `${base}/attrs`, state: `${base}/state`, availability: `${base}/availability` };
 }
 
@@ -73,7 +79,7 @@ export function ingestFilters(names: TopicNames): string[] {
     `${names.perDroneBase}/#`,
     names.aircraft,
     names.signals,
-    'wardragon/system/+/attrs',
+    `${names.systemBase}/+/attrs`,
     'wardragon/service/+/availability',
     'wardragon/sink/+/status',
   ];
@@ -85,14 +91,15 @@ export type ParsedTopic =
   | { readonly about: 'status'; readonly kitLevel: string }
   | { readonly about: 'other' };
 
-const KIT_TOPIC = /^wardragon\/(system\/([^/]+)\/attrs|service\/([^/]+)\/availability|sink\/([^/]+)\/status)$/;
+const KIT_TOPIC = /^wardragon\/(service\/([^/]+)\/availability|sink\/([^/]+)\/status)$/;
 
 export function parseTopic(names: TopicNames, topic: string): ParsedTopic {
   if (topic === names.drones) return { about: 'history', kind: 'drone', kitLevel: null };
   if (topic === names.aircraft) return { about: 'history', kind: 'aircraft', kitLevel: null };
   if (topic === names.signals) return { about: 'history', kind: 'signal', kitLevel: null };
-  const [, , system, service, status] = KIT_TOPIC.exec(topic) ?? [];
-  if (system !== undefined) return { about: 'history', kind: 'system', kitLevel: system };
+  const system = levelBetween(`${names.systemBase}/`, topic, '/attrs');
+  if (system !== null) return { about: 'history', kind: 'system', kitLevel: system };
+  const [, , service, status] = KIT_TOPIC.exec(topic) ?? [];
   if (service !== undefined) return { about: 'availability', kitLevel: service };
   if (status !== undefined) return { about: 'status', kitLevel: status };
   // DragonSync also puts pilot_state, home_attrs and the like below a drone's topic: states, not detections.
@@ -100,6 +107,13 @@ export function parseTopic(names: TopicNames, topic: string): ParsedTopic {
     return { about: 'history', kind: 'drone', kitLevel: null };
   }
   return { about: 'other' };
+}
+
+/** The one level between a beginning and an end. */
+function levelBetween(beginning: string, topic: string, end: string): string | null {
+  if (!topic.startsWith(beginning) || !topic.endsWith(end)) return null;
+  const level = topic.slice(beginning.length, -end.length);
+  return level === '' || level.includes('/') ? null : level;
 }
 
 const HOME_ASSISTANT_STATE = /\/((pilot|home)_(state|attrs|availability)|state|availability)$/;

@@ -1,6 +1,5 @@
 // The two halves of the ledger held together: what the kit accepted, and what the server has of it.
 import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { Kind } from '../schema/kinds.js';
 import { Ranges } from '../schema/ranges.js';
 import type { KitStatus } from '../schema/status.js';
@@ -35,15 +34,20 @@ export interface Comparison {
   readonly refused: number;
 }
 
-const run = promisify(execFile);
+/** What a command prints; `status` of a kit that has left ends with 3, "something is wrong", and prints all the same. */
+function output(argv: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, argv, (error, stdout, stderr) => {
+      if (stdout === '') reject(new Error(`dragonsink ${argv.slice(1).join(' ')}: ${stderr || error?.message}`));
+      else resolve(stdout);
+    });
+  });
+}
 
 /** Runs both commands as a user would, and compares seq by seq. */
 export async function compareLedgers(main: string, configFile: string, databaseUrl: string): Promise<Comparison> {
-  const kit = JSON.parse(
-    (await run(process.execPath, [main, 'status', '--config', configFile, '--json'])).stdout,
-  ) as KitStatus;
-  const ledgerArguments = [main, 'ledger', '--database', databaseUrl, '--json'];
-  const server = JSON.parse((await run(process.execPath, ledgerArguments)).stdout) as ServerLedger;
+  const kit = JSON.parse(await output([main, 'status', '--config', configFile, '--json'])) as KitStatus;
+  const server = JSON.parse(await output([main, 'ledger', '--database', databaseUrl, '--json'])) as ServerLedger;
   const lines = kit.ledger.map(({ epoch, kind, next, evicted, quarantined }) => {
     const entry = server.entries.find((e) => e.kit_id === kit.kit_id && e.epoch === epoch && e.kind === kind);
     const received = new Ranges(entry?.received ?? []);

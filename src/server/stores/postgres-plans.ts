@@ -1,5 +1,5 @@
-// Every statement on PostgreSQL. One that looks rows up takes them as one JSON array ($1), which the planner takes for a
-// hundred rows, so that it goes by index; one that adds rows takes an array per column, which is read faster.
+// Every statement on PostgreSQL. One that looks rows up takes them as one JSON array ($1), and OFFSET 0 keeps the planner
+// from doing anything but going by index; one that adds rows takes an array per column, which is read faster.
 import { type ColumnType, DATA_TABLES, type DataTable, type TableName, valueColumns } from './tables.js';
 
 export const POSTGRES_TYPES: Readonly<Record<ColumnType, string>> = {
@@ -56,7 +56,8 @@ const KEY_COLUMNS = '"kitId" text, kind text, thing text, "keyUs" bigint';
 const NEW_KEY_COLUMNS = `${KEY_COLUMNS}, "timeUs" bigint, part text, epoch text, seq bigint`;
 
 export const GET_KEYS = `
-  SELECT ${KEY} FROM ${rowsOf(KEY_COLUMNS)} JOIN ingest_keys k ON ${SAME_THING} AND k.key_us = r."keyUs"`;
+  SELECT ${KEY} FROM ${rowsOf(KEY_COLUMNS)} CROSS JOIN LATERAL (
+    SELECT * FROM ingest_keys k WHERE ${SAME_THING} AND k.key_us = r."keyUs" OFFSET 0) k`;
 export const GET_KEYS_BEFORE = `
   SELECT ${KEY} FROM ${rowsOf(`${KEY_COLUMNS}, "foldWithinUs" bigint`)} CROSS JOIN LATERAL (
     SELECT * FROM ingest_keys k
@@ -100,17 +101,20 @@ function plansOf(table: DataTable): TablePlans {
   const types = valueColumns(table).map(({ type }) => POSTGRES_TYPES[type]);
   return {
     occupied: `
-      SELECT r.* FROM ${places} JOIN ${table.name} d
-      ON d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart}`,
-    // OFFSET 0 keeps the planner from looking by drone or kit instead, through all of its history.
+      SELECT r.* FROM ${places} CROSS JOIN LATERAL (
+        SELECT 1 FROM ${table.name} d
+        WHERE d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart} OFFSET 0) d`,
+    // By time alone: by drone or kit, the planner would read all their history.
     occupiedAfter: `
       SELECT r."kitId", r.part, ${microsOf('d.time')} AS "timeUs" FROM ${places} CROSS JOIN LATERAL (
         SELECT * FROM ${table.name} w
         WHERE w.time >= ${timeOf('r."timeUs"')} AND w.time <= ${timeOf('(r."timeUs" + $2)')} OFFSET 0) d
       WHERE d.kit_id = r."kitId"${samePart}`,
+    // $2 and $3 bound them all: of a hypertable, the other chunks are not opened.
     deleteRows: `
       DELETE FROM ${table.name} d USING ${places}
-      WHERE d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart}`,
+      WHERE d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart}
+        AND d.time BETWEEN ${timeOf('$2::bigint')} AND ${timeOf('$3::bigint')}`,
     insertRows: `
       INSERT INTO ${table.name} (time, kit_id, ${names.join(', ')})
       SELECT ${timeOf('time_us')}, kit_id, ${names.join(', ')}

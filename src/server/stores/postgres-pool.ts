@@ -23,6 +23,7 @@ export class PostgresPool {
   readonly where: string;
   private readonly pool: Pool;
   private opening = true;
+  private closed: Promise<void> | undefined;
 
   constructor({ url, connections, statementTimeoutMs }: PoolOptions) {
     this.where = withoutSecrets(url);
@@ -72,8 +73,9 @@ export class PostgresPool {
     });
   }
 
-  async close(): Promise<void> {
-    await this.pool.end();
+  close(): Promise<void> {
+    this.closed ??= this.pool.end();
+    return this.closed;
   }
 
   private async withClient<T>(use: (query: Query, client: PoolClient) => Promise<T>): Promise<T> {

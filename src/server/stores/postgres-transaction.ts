@@ -81,7 +81,9 @@ export class PostgresTransaction implements Transaction {
   }
 
   async deleteRows(table: TableName, places: readonly Place[]): Promise<void> {
-    await this.send(plans.TABLE_PLANS[table].deleteRows, places.map(toPlace));
+    const times = places.map(({ timeUs }) => timeUs);
+    const bounds = [Math.min(...times), Math.max(...times)];
+    await this.query(plans.TABLE_PLANS[table].deleteRows, [JSON.stringify(places.map(toPlace)), ...bounds]);
   }
 
   async insertRows(table: TableName, rows: readonly DataRow[]): Promise<void> {

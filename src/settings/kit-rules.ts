@@ -1,0 +1,76 @@
+// What several of the kit's settings must be together.
+import type { Draft } from './draft.js';
+import { isLoopback } from './hosts.js';
+import { hostOf, type KIT_SPEC } from './kit-spec.js';
+import { checkTls, isExposed } from './link-rules.js';
+import { topicConflicts } from './topic-rules.js';
+
+type MqttDraft = Draft<typeof KIT_SPEC.MQTT>;
+type DragonSyncDraft = Draft<typeof KIT_SPEC.DRAGONSYNC>;
+
+const TOPICS = ['mqtt_topic', 'mqtt_per_drone_base', 'mqtt_aircraft_topic', 'mqtt_signals_topic'] as const;
+
+export function checkMqtt(draft: MqttDraft, isDragonSyncs: boolean): void {
+  checkHost(draft, isDragonSyncs);
+  checkPlaintext(draft);
+  checkVersion(draft);
+  checkTopics(draft);
+  const { mqtt_tls, mqtt_ca_file, mqtt_certfile, mqtt_keyfile, mqtt_tls_insecure } = draft.values;
+  checkTls(draft, {
+    enabled: ['mqtt_tls', mqtt_tls],
+    ca: ['mqtt_ca_file', mqtt_ca_file],
+    cert: ['mqtt_certfile', mqtt_certfile],
+    key: ['mqtt_keyfile', mqtt_keyfile],
+  });
+  if (mqtt_tls && mqtt_tls_insecure) {
+    draft.warn('mqtt_tls_insecure', 'the certificate of the broker is not checked: anybody can pose as it');
+  }
+}
+
+function checkHost(draft: MqttDraft, isDragonSyncs: boolean): void {
+  const { mqtt_enabled, mqtt_host } = draft.values;
+  if (!mqtt_enabled || mqtt_host !== '' || draft.failed.has('mqtt_host')) return;
+  const elsewhere = isDragonSyncs ? ", in a section [MQTT] ([SETTINGS] is DragonSync's and not read)" : '';
+  draft.fail('mqtt_host', 'is not set', `the broker's host name or address${elsewhere}, or mqtt_enabled = false`);
+}
+
+function checkPlaintext(draft: MqttDraft): void {
+  const { mqtt_enabled, mqtt_host, mqtt_tls, mqtt_allow_plaintext } = draft.values;
+  const unsure = ['mqtt_host', 'mqtt_tls', 'mqtt_allow_plaintext'].some((key) => draft.failed.has(key));
+  if (!mqtt_enabled || unsure || mqtt_allow_plaintext || !isExposed(mqtt_host, mqtt_tls)) return;
+  draft.fail(
+    'mqtt_host',
+    `${mqtt_host} is another machine, and the way there is not encrypted`,
+    'mqtt_tls = true, or mqtt_allow_plaintext = true if the network between is trusted',
+  );
+}
+
+function checkVersion(draft: MqttDraft): void {
+  const { mqtt_version, mqtt_username, mqtt_password } = draft.values;
+  if (mqtt_version !== '3.1.1') return;
+  draft.warn('mqtt_version', '3.1.1: a broker confirms also what its access rules made it throw away; 5 says so');
+  // [MQTT-3.1.2-22]
+  if (mqtt_password !== '' && mqtt_username === '') {
+    draft.fail('mqtt_password', 'is set without mqtt_username', 'both; MQTT 3.1.1 has no password without a user');
+  }
+}
+
+function checkTopics(draft: MqttDraft): void {
+  const sound = TOPICS.filter((key) => !draft.failed.has(key));
+  const topics = Object.fromEntries(sound.map((key) => [key, draft.values[key]]));
+  for (const { key, message, expected } of topicConflicts(topics, 'mqtt_per_drone_base')) {
+    draft.fail(key, message, expected);
+  }
+}
+
+export function checkDragonSync(draft: DragonSyncDraft): void {
+  const { api_url, api_local_address } = draft.values;
+  if (draft.failed.has('api_url') || !draft.isSet('api_local_address')) return;
+  if (api_local_address !== '' && isLoopback(api_local_address) && !isLoopback(hostOf(api_url))) {
+    draft.fail(
+      'api_local_address',
+      `${api_local_address} reaches this machine alone, and api_url is on another`,
+      'an address of this machine in that network, or nothing',
+    );
+  }
+}

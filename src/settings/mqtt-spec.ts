@@ -1,0 +1,158 @@
+// Every key of the kit's [MQTT] section: those of WarDragon Analytics' MQTT guide, and ours.
+import { choice, flag, host, path, text, whole } from './spec.js';
+import { topic } from './topic-rules.js';
+
+const QOS = [0, 1, 2] as const;
+
+/** The keys of the guide, with its meanings (WarDragonAnalytics docs/mqtt.md). */
+const GUIDE = {
+  mqtt_enabled: flag({ default: true, doc: 'Publish over MQTT. When false, everything stays in the spool.' }),
+  mqtt_host: host({
+    default: '',
+    required: true,
+    example: 'broker.example',
+    doc: "The broker's host name or address. Required.",
+  }),
+  mqtt_port: whole({
+    default: 1883,
+    min: 1,
+    max: 65_535,
+    derive: (set) => (set['mqtt_tls'] === true ? 8883 : 1883),
+    doc: "The broker's port. Unless it is set it is 1883, and 8883 with mqtt_tls.",
+  }),
+  mqtt_username: text({ default: '', example: 'kit-1', doc: 'The user name for the broker; empty for none.' }),
+  mqtt_password: text({
+    default: '',
+    secret: 'all',
+    secretFile: 'mqtt_password_file',
+    doc: 'The password for the broker. The whole rest of the line belongs to it, also # and ;.',
+  }),
+  mqtt_tls: flag({ default: false, doc: 'Encrypt the connection to the broker with TLS.' }),
+  mqtt_ca_file: path({
+    default: '',
+    aliases: ['mqtt_ca_cert'],
+    example: '/etc/dragonsink/ca.crt',
+    doc: "The CA certificate (PEM) that signed the broker's; empty for the well-known CAs.",
+  }),
+  mqtt_certfile: path({
+    default: '',
+    example: '/etc/dragonsink/kit.crt',
+    doc: 'The client certificate (PEM), for a broker that asks for one. Needs mqtt_keyfile.',
+  }),
+  mqtt_keyfile: path({
+    default: '',
+    example: '/etc/dragonsink/kit.key',
+    doc: 'The private key (PEM) of mqtt_certfile.',
+  }),
+  mqtt_tls_insecure: flag({ default: false, doc: 'Accept any certificate from the broker. For a lab only.' }),
+  mqtt_topic: topic({ default: 'wardragon/drones', doc: 'The topic of all drone messages.' }),
+  mqtt_per_drone_enabled: flag({
+    default: false,
+    doc: 'Also publish the latest state of each drone, on a topic of its own.',
+  }),
+  mqtt_per_drone_base: topic({
+    default: 'wardragon/drone',
+    doc: "The beginning of the drones' own topics; a / and the drone's id follow.",
+  }),
+  mqtt_aircraft_enabled: flag({ default: true, doc: 'Take in and publish aircraft (ADS-B, UAT).' }),
+  mqtt_aircraft_topic: topic({ default: 'wardragon/aircraft', doc: 'The topic of aircraft messages.' }),
+  mqtt_signals_enabled: flag({ default: true, doc: 'Take in and publish FPV and other RF signals.' }),
+  mqtt_signals_topic: topic({ default: 'wardragon/signals', doc: 'The topic of signal messages.' }),
+  mqtt_retain: flag({
+    default: true,
+    doc: "Let the broker keep the latest message on the drones' own topics. All other detections are never retained.",
+  }),
+  mqtt_ha_enabled: flag({
+    default: false,
+    unavailable: [true],
+    doc: 'Announce drones and the kit to Home Assistant (MQTT discovery).',
+  }),
+  mqtt_ha_prefix: text({
+    default: 'homeassistant',
+    unavailable: true,
+    doc: "The topic prefix of Home Assistant's discovery.",
+  }),
+  mqtt_ha_device_base: text({
+    default: 'wardragon_drone',
+    unavailable: true,
+    doc: 'The beginning of the device names in Home Assistant.',
+  }),
+} as const;
+
+const OURS = {
+  mqtt_qos: choice({
+    choices: QOS,
+    default: 1,
+    doc: 'The MQTT quality of service of what is published: 0 may lose, 1 repeats until confirmed, 2 never doubles.',
+  }),
+  mqtt_qos_drones: qosOf('drones'),
+  mqtt_qos_aircraft: qosOf('aircraft'),
+  mqtt_qos_signals: qosOf('signals'),
+  mqtt_qos_system: qosOf("the kit's health"),
+  mqtt_version: choice({
+    choices: ['5', '3.1.1'],
+    default: '5',
+    doc: 'The MQTT version. With 3.1.1 a broker can confirm a message that it has thrown away.',
+  }),
+  mqtt_client_id: text({ default: '', example: 'kit-1', doc: 'The MQTT client id; empty for the kit id.' }),
+  mqtt_keepalive: whole({
+    default: 30,
+    min: 5,
+    max: 3600,
+    doc: 'Seconds without traffic after which the connection is tried with a ping.',
+  }),
+  mqtt_password_file: path({
+    default: '',
+    example: '/etc/dragonsink/mqtt-password',
+    doc: 'A file that holds the password instead of mqtt_password. Others must not be able to read it (chmod 600).',
+  }),
+  mqtt_wire: choice({
+    choices: ['topics', 'stream'],
+    default: 'topics',
+    unavailable: ['stream'],
+    doc: 'How detections travel: one message each on its topic, or many in one compressed frame.',
+  }),
+  mqtt_frame_ms: whole({
+    default: 250,
+    min: 10,
+    max: 60_000,
+    unavailable: true,
+    doc: 'Milliseconds after which a frame is closed; 10000 suits a metered link.',
+  }),
+  mqtt_replay: choice({
+    choices: ['auto', 'frames', 'topics', 'off'],
+    default: 'auto',
+    unavailable: ['frames', 'off'],
+    doc: 'How the backlog is sent after an outage. Its messages are marked as replays and never retained.',
+  }),
+  mqtt_delivery: choice({
+    choices: ['auto', 'database', 'broker'],
+    default: 'auto',
+    unavailable: ['database'],
+    doc: 'When a message may leave the spool. In this version always when the broker has confirmed it.',
+  }),
+  mqtt_drain_rate_kbps: whole({
+    default: 0,
+    min: 0,
+    max: 10_000_000,
+    unavailable: true,
+    doc: 'The most kilobits per second that the backlog may use; 0 for no limit.',
+  }),
+  mqtt_allow_plaintext: flag({
+    default: false,
+    doc: 'Allow a connection without TLS to a broker on another machine. Everybody on the way can read and change it.',
+  }),
+  mqtt_ha_expire_h: whole({
+    default: 24,
+    min: 1,
+    max: 8760,
+    unavailable: true,
+    doc: 'Hours after which a drone that is gone is removed from Home Assistant.',
+  }),
+} as const;
+
+function qosOf(what: string) {
+  return choice({ choices: QOS, default: 1, follows: 'mqtt_qos', doc: `The same for ${what}; unless set, mqtt_qos.` });
+}
+
+export const MQTT_SPEC = { ...GUIDE, ...OURS } as const;

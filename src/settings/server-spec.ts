@@ -1,0 +1,142 @@
+// Every environment variable of the server: those of WarDragon Analytics' MQTT guide, and ours.
+import { hostname } from 'node:os';
+import { LOG_LEVELS } from '../base/log.js';
+import { quote } from './problems.js';
+import { choice, flag, host, type Parsed, path, text, whole } from './spec.js';
+import { topic } from './topic-rules.js';
+
+const DATABASE_FORM = 'sqlite:/path/to/file or postgres://user:password@host:5432/name';
+
+/** The names of the guide (WarDragonAnalytics docs/mqtt.md, .env). */
+const GUIDE = {
+  DATABASE_URL: text({
+    default: 'sqlite:/var/lib/dragonsink/server.db',
+    secret: 'url',
+    secretFile: 'DATABASE_URL_FILE',
+    expected: DATABASE_FORM,
+    check: checkDatabaseUrl,
+    doc: `The database: ${DATABASE_FORM}.`,
+  }),
+  MQTT_INGEST_ENABLED: flag({ default: true, doc: 'Subscribe to the broker and store what comes.' }),
+  MQTT_BROKER_HOST: host({ default: '127.0.0.1', doc: "The broker's host name or address." }),
+  MQTT_BROKER_PORT: whole({ default: 1883, min: 1, max: 65_535, doc: "The broker's port without TLS." }),
+  MQTT_AUTH_ENABLED: flag({
+    default: false,
+    derive: (set) => set['MQTT_USERNAME'] !== '',
+    doc: 'Log in with MQTT_USERNAME and MQTT_PASSWORD. Unless it is set, true when there is a user name.',
+  }),
+  MQTT_USERNAME: text({ default: '', example: 'ingest', doc: 'The user name for the broker; empty for none.' }),
+  MQTT_PASSWORD: text({
+    default: '',
+    secret: 'all',
+    secretFile: 'MQTT_PASSWORD_FILE',
+    doc: 'The password for the broker.',
+  }),
+  MQTT_TLS_ENABLED: flag({
+    default: false,
+    aliases: ['MQTT_USE_TLS'],
+    doc: 'Encrypt the connection to the broker with TLS.',
+  }),
+  MQTT_TLS_PORT: whole({ default: 8883, min: 1, max: 65_535, doc: "The broker's port with TLS." }),
+  MQTT_CA_FILE: path({
+    default: '',
+    example: '/etc/dragonsink/ca.crt',
+    doc: "The CA certificate (PEM) that signed the broker's; empty for the well-known CAs.",
+  }),
+  MQTT_CERT_FILE: path({
+    default: '',
+    example: '/etc/dragonsink/server.crt',
+    doc: 'The client certificate (PEM), for a broker that asks for one. Needs MQTT_KEY_FILE.',
+  }),
+  MQTT_KEY_FILE: path({
+    default: '',
+    example: '/etc/dragonsink/server.key',
+    doc: 'The private key (PEM) of MQTT_CERT_FILE.',
+  }),
+  MQTT_TOPIC_DRONES: topic({ default: 'wardragon/drones', doc: 'The topic of all drone messages.' }),
+  MQTT_TOPIC_DRONE_PREFIX: topic({
+    default: 'wardragon/drone',
+    trailingSlash: true,
+    doc: "The beginning of the drones' own topics; a / at its end makes no difference.",
+  }),
+  MQTT_TOPIC_AIRCRAFT: topic({ default: 'wardragon/aircraft', doc: 'The topic of aircraft messages.' }),
+  MQTT_TOPIC_SIGNALS: topic({ default: 'wardragon/signals', doc: 'The topic of signal messages.' }),
+  MQTT_TOPIC_SYSTEM: topic({
+    default: 'wardragon/system',
+    trailingSlash: true,
+    unavailable: true,
+    doc: "The beginning of the topics of the kits' health.",
+  }),
+} as const;
+
+const OURS = {
+  MQTT_VERSION: choice({
+    choices: ['5', '3.1.1'],
+    default: '5',
+    doc: 'The MQTT version; 3.1.1 for a broker that knows no other.',
+  }),
+  MQTT_PASSWORD_FILE: path({
+    default: '',
+    example: '/run/secrets/mqtt-password',
+    doc: 'A file that holds the password instead of MQTT_PASSWORD. Others must not be able to read it (chmod 600).',
+  }),
+  DATABASE_URL_FILE: path({
+    default: '',
+    example: '/run/secrets/database-url',
+    doc: 'A file that holds what DATABASE_URL would. Others must not be able to read it (chmod 600).',
+  }),
+  SERVER_ID: text({
+    default: '',
+    derive: hostAsId,
+    example: 'server-1',
+    expected: '1 to 64 letters, digits, dots, dashes or underscores',
+    check: (raw) => (SERVER_ID.test(raw) ? { value: raw } : { wrong: `${quote(raw)} can't be a server id` }),
+    doc: "This server's name towards broker and kits, the same for ever. Unless set, the host name; in a container set it.",
+  }),
+  DATABASE_MAINTAIN_URL: text({
+    default: '',
+    secret: 'url',
+    unavailable: true,
+    expected: DATABASE_FORM,
+    check: checkDatabaseUrl,
+    doc: "The database with its owner's role, for retention and removal; empty for DATABASE_URL.",
+  }),
+  HTTP_HOST: host({ default: '127.0.0.1', unavailable: true, doc: 'The address the web page and API are served on.' }),
+  HTTP_PORT: whole({ default: 8095, min: 0, max: 65_535, unavailable: true, doc: 'Its port; 0 for none.' }),
+  HTTP_TOKEN_FILE: path({
+    default: '',
+    unavailable: true,
+    doc: 'A file that holds the token which callers of the API must send.',
+  }),
+  LOG_LEVEL: choice({ choices: LOG_LEVELS, default: 'info', doc: 'How much is logged, to standard error.' }),
+} as const;
+
+export const SERVER_SPEC = { ...GUIDE, ...OURS } as const;
+
+const SERVER_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+function hostAsId(): string {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '_')
+      .slice(0, 64) || 'server'
+  );
+}
+
+/** Never says what was written: there is a password in it. */
+function checkDatabaseUrl(raw: string): Parsed<string> {
+  if (raw.startsWith('sqlite:')) return checkSqliteUrl(raw);
+  if (!/^postgres(ql)?:\/\//.test(raw)) return { wrong: 'begins with neither sqlite: nor postgres://' };
+  // A password with / or # in it would still be a URL, of another database.
+  const url = URL.canParse(raw) ? new URL(raw) : null;
+  if (url === null || url.hash !== '' || url.pathname.includes('@')) {
+    return { wrong: 'is not a URL; in the password / is written as %2F, # as %23, @ as %40' };
+  }
+  return { value: raw };
+}
+
+function checkSqliteUrl(raw: string): Parsed<string> {
+  const file = raw.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
+  if (file === '' || file.startsWith('//')) return { wrong: 'names no file' };
+  return file.startsWith(':') ? { wrong: 'names memory, which forgets everything' } : { value: raw };
+}

@@ -1,0 +1,72 @@
+// Small makers of what a store is given, so that a test shows only what it is about.
+import type { Batch, Contact, Observation, Reject, Store } from '../../../src/server/store.js';
+
+export const KIT = 'wardragon-1';
+export const EPOCH = '00000001aaaaaaaa';
+export const LATER_EPOCH = '00000002aaaaaaaa';
+/** 2026-11-23T15:30:11.363589Z: its double, 1795447811.3635893, has more digits than a microsecond. */
+export const T0_US = Math.round(1795447811.3635893 * 1e6);
+
+export const at = (seq: number, epoch = EPOCH): { epoch: string; seq: number } => ({ epoch, seq });
+
+export function drone(over: Partial<Observation> = {}): Observation {
+  return {
+    kind: 'drone',
+    kitId: KIT,
+    thing: 'drone-1',
+    keyUs: T0_US,
+    timeUs: T0_US,
+    identity: at(1),
+    columns: { lat: 39.1, lon: -104.9 },
+    extra: {},
+    ...over,
+  };
+}
+
+export function aircraft(over: Partial<Observation> = {}): Observation {
+  return drone({ kind: 'aircraft', thing: 'A1B2C3', columns: { alt: 3048 }, ...over });
+}
+
+export function signal(over: Partial<Observation> = {}): Observation {
+  return drone({ kind: 'signal', thing: 'fpv-alert-5800MHz', columns: { freq_mhz: 5800 }, ...over });
+}
+
+export function system(over: Partial<Observation> = {}): Observation {
+  return drone({ kind: 'system', thing: '', columns: { cpu_percent: 12.5 }, ...over });
+}
+
+export function reject(over: Partial<Reject> = {}): Reject {
+  return {
+    receivedUs: T0_US,
+    topic: 'wardragon/drones',
+    kitId: KIT,
+    kind: 'drone',
+    identity: at(1),
+    reason: 'schema',
+    detail: 'id is missing',
+    payload: Buffer.from('{"lat":1}'),
+    ...over,
+  };
+}
+
+export function contact(over: Partial<Contact> = {}): Contact {
+  return { kitId: KIT, atUs: T0_US, online: true, ...over };
+}
+
+export function batch(...observations: Observation[]): Batch {
+  return { observations, rejects: [], contacts: [] };
+}
+
+export function rejects(...rejected: Reject[]): Batch {
+  return { observations: [], rejects: rejected, contacts: [] };
+}
+
+export function contacts(...heard: Contact[]): Batch {
+  return { observations: [], rejects: [], contacts: heard };
+}
+
+/** The ranges a store has of one kind of one kit, by epoch. */
+export async function received(store: Store, kind = 'drone', kitId = KIT): Promise<Record<string, unknown>> {
+  const entries = (await store.ledger(kitId)).filter((entry) => entry.kind === kind);
+  return Object.fromEntries(entries.map(({ epoch, received: ranges }) => [epoch, ranges]));
+}
