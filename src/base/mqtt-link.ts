@@ -99,6 +99,9 @@ export class MqttLink {
       let reason: unknown;
       client.on('error', (error) => {
         reason ??= error;
+        // After a packet that mqtt-packet can't read (mosquitto's PUBACK 0x95 is one) its parser is dead, and the
+        // connection would look alive until the keepalive runs out.
+        client.end(true);
       });
       client.on('disconnect', (packet) => {
         reason ??= packet;

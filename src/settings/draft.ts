@@ -14,7 +14,7 @@ export interface Given {
 export interface Surroundings {
   /** '' for the environment, whose variables have no section. */
   readonly section: string;
-  /** Where what is missing is missing: the file, or `environment`. */
+  /** Where what is missing is missing: the file, or `env`. */
   readonly place: string;
   /** Relative paths begin here. */
   readonly folder: string;
@@ -28,7 +28,7 @@ export interface Loaded<T> {
   /** Frozen through and through. */
   readonly settings: T;
   readonly warnings: readonly Problem[];
-  /** Where each value comes from, by `SECTION.key`: `default`, `file:line`, `environment`, or the secret's file. */
+  /** Where each value comes from, by `SECTION.key`: `default`, `file:line`, `env`, or the secret's file. */
   readonly origins: ReadonlyMap<string, string>;
 }
 

@@ -40,11 +40,10 @@ function leavesAChoice({ unavailable, expected, default: fallback }: Setting<unk
 function describeSetting(key: string, setting: Setting<unknown>, equals: string): string {
   const { doc, limits, example, required, default: fallback, aliases } = setting;
   const also = aliases === undefined ? '' : `Also: ${aliases.join(', ')}.`;
-  const text = [doc, limits, example === undefined ? '' : `For example: ${example}`, also].filter(
-    (part) => part !== '',
-  );
+  const text = wrap([doc, also, limits].filter((part) => part !== '').join(' '));
+  const sample = example === undefined ? '' : `\n# For example: ${example}`;
   const line = `${key}${equals}${String(fallback)}`.trimEnd();
-  return `${wrap(text.join(' '))}\n${required ? '' : '#'}${line}\n`;
+  return `${text}${sample}\n${required ? '' : '#'}${line}\n`;
 }
 
 function wrap(text: string): string {

@@ -65,12 +65,8 @@ function checkTopics(draft: MqttDraft): void {
 
 export function checkDragonSync(draft: DragonSyncDraft): void {
   const { api_url, api_local_address } = draft.values;
-  if (draft.failed.has('api_url') || !draft.isSet('api_local_address')) return;
-  if (api_local_address !== '' && isLoopback(api_local_address) && !isLoopback(hostOf(api_url))) {
-    draft.fail(
-      'api_local_address',
-      `${api_local_address} reaches this machine alone, and api_url is on another`,
-      'an address of this machine in that network, or nothing',
-    );
+  if (draft.failed.has('api_url') || isLoopback(hostOf(api_url))) return;
+  if (draft.isSet('api_local_address') && api_local_address !== '') {
+    draft.warn('api_local_address', 'has no effect: api_url is on another machine');
   }
 }

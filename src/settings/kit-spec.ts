@@ -26,7 +26,7 @@ const DRAGONSYNC = {
     default: 2,
     min: 1,
     max: 60,
-    doc: 'Seconds between two looks at the API. DragonSync answers 100 requests a minute; below 1.5 it refuses some.',
+    doc: 'Seconds between two looks at the API. Below 1.5 they are more than the 100 requests a minute DragonSync answers.',
   }),
   api_local_address: text({
     default: API_ADDRESS,
@@ -34,7 +34,7 @@ const DRAGONSYNC = {
     derive: (set) => (isLoopback(hostOf(set['api_url'])) ? API_ADDRESS : ''),
     expected: 'an IP address of this machine, or nothing',
     check: (raw) => (isIP(raw) === 0 ? { wrong: `${quote(raw)} is not an IP address` } : { value: raw }),
-    doc: 'The address of this machine from which the API is asked: DragonSync counts requests per address. Empty for any.',
+    doc: 'The loopback address from which the API is asked: DragonSync counts requests per address. Empty for any.',
   }),
   aircraft_interval_s: decimal({
     default: 5,

@@ -2,7 +2,7 @@
 import { ConfigError } from '../base/errors.js';
 
 export interface Problem {
-  /** `file:line`, the file alone when nothing stands in it, or `environment`. */
+  /** `file:line`, the file alone when nothing stands in it, or `env`. */
   readonly where: string;
   /** `MQTT.mqtt_port`; the name alone for a variable of the environment; '' when it is about the file. */
   readonly key: string;

@@ -10,7 +10,7 @@ import { topicConflicts } from './topic-rules.js';
 export type ServerSettings = Values<typeof SERVER_SPEC>;
 
 const SPEC: Section = SERVER_SPEC;
-const PLACE = 'environment';
+const PLACE = 'env';
 const TOPICS = ['MQTT_TOPIC_DRONES', 'MQTT_TOPIC_DRONE_PREFIX', 'MQTT_TOPIC_AIRCRAFT', 'MQTT_TOPIC_SIGNALS'] as const;
 
 /** The environment is full of other programs' variables: only what is nearly one of ours is worth a word. */
@@ -67,7 +67,7 @@ function checkLogin(draft: ServerDraft): void {
   if (MQTT_VERSION === '3.1.1') {
     draft.warn(
       'MQTT_VERSION',
-      '3.1.1: the broker can neither say why it refuses something nor be asked how much it holds',
+      '3.1.1: the broker alone decides how long it keeps the session and how much it sends at once',
     );
   }
   if (MQTT_AUTH_ENABLED) {

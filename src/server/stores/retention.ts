@@ -1,4 +1,5 @@
 // How long things are kept, as WarDragon Analytics keeps them, and their deletion in slices that let commits pass.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kind } from '../../schema/kinds.js';
 import { TABLES, type TableName } from './tables.js';
 
@@ -47,5 +48,7 @@ async function inSlices(slice: (limit: number) => Promise<number>): Promise<numb
     const deleted = await slice(SLICE_ROWS);
     total += deleted;
     if (deleted < SLICE_ROWS) return total;
+    // SQLite works in this thread: between two slices the broker and the kits must be heard.
+    await nextTurn();
   }
 }

@@ -94,7 +94,7 @@ class SqliteStore implements Store {
 
   async prune(nowUs: number): Promise<number> {
     const gone = await prune(new SqlitePruner(this.db), nowUs);
-    await this.db.read(() => this.db.run(plans.GIVE_BACK_PAGES));
+    await this.db.transaction(() => this.db.run(plans.GIVE_BACK_PAGES));
     return gone;
   }
 

@@ -10,7 +10,8 @@ import * as plans from '../../../src/server/stores/sqlite-plans.js';
 import { DATA_TABLES, KITS, valueColumns } from '../../../src/server/stores/tables.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { batch, drone, T0_US } from './store-batches.js';
-import { type Row, type StoreHarness, storeContract } from './store-contract.js';
+import { storeContract } from './store-contract.js';
+import type { Row, StoreHarness } from './store-harness.js';
 
 storeContract('SQLite', async (t) => sqliteHarness(t, join(tempFolder(t), 'server.db')));
 
