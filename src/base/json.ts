@@ -7,7 +7,8 @@ export type JsonObject = Record<string, unknown>;
 const MAX_DEPTH = 32;
 
 // A string (skipped whole), or one of the three words that Python's json.dumps writes and JSON does not know.
-const STRING_OR_NON_FINITE = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+// A string without an end is skipped to the end of the text: or each of its quotes would be tried as a beginning.
+const STRING_OR_NON_FINITE = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|-?Infinity|NaN/gs;
 
 /**
  * Parses JSON, with NaN and Infinity read as null (also numbers too large for a double), and with NUL and lone

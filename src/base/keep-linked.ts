@@ -3,27 +3,37 @@ import type { Backoff } from './backoff.js';
 import { sleep } from './backoff.js';
 import { type AppError, errorCode, toError } from './errors.js';
 import type { Logger } from './log.js';
-import type { MqttLink } from './mqtt-link.js';
 
 /** A link that held this long was a good one: the next try after it starts from the shortest wait. */
 const HEALTHY_MS = 60_000;
 
-export interface KeepLinkedOptions {
-  readonly open: () => Promise<MqttLink>;
+/** What is kept: a link of mqtt-link.ts. */
+export interface Connection {
+  readonly sessionPresent: boolean;
+  readonly closed: Promise<Error>;
+  end(): Promise<void>;
+}
+
+export interface KeepLinkedOptions<Link extends Connection> {
+  readonly open: () => Promise<Link>;
   /** Returns (or throws) when it is done with this connection; the link is closed afterwards. */
-  readonly use: (link: MqttLink) => Promise<void>;
+  readonly use: (link: Link) => Promise<void>;
   readonly backoff: Backoff;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Milliseconds of a monotonic clock; a test passes its own. */
+  readonly now?: () => number;
 }
 
-export async function keepLinked({ open, use, backoff, log, signal }: KeepLinkedOptions): Promise<void> {
+export async function keepLinked<Link extends Connection>(options: KeepLinkedOptions<Link>): Promise<void> {
+  const { open, use, backoff, log, signal, now = () => performance.now() } = options;
   let lastProblem = '';
   while (!signal.aborted) {
     let openedAt = Number.POSITIVE_INFINITY;
     try {
-      const link = await open();
-      openedAt = performance.now();
+      const link = await beforeAbort(open(), signal);
+      if (link === null) return;
+      openedAt = now();
       log.info({ sessionPresent: link.sessionPresent }, 'connected to the broker');
       lastProblem = '';
       try {
@@ -35,7 +45,7 @@ export async function keepLinked({ open, use, backoff, log, signal }: KeepLinked
       throw await link.closed;
     } catch (thrown: unknown) {
       if (signal.aborted) return;
-      if (performance.now() - openedAt > HEALTHY_MS) backoff.reset();
+      if (now() - openedAt > HEALTHY_MS) backoff.reset();
       const error = toError(thrown) as Partial<AppError> & Error;
       if (errorCode(error) === 'taken-over') backoff.saturate();
       const problem = `${errorCode(error)} ${error.message}`;
@@ -45,5 +55,21 @@ export async function keepLinked({ open, use, backoff, log, signal }: KeepLinked
       log[level]({ code: errorCode(error), hint: error.hint }, `broker: ${error.message}; trying again`);
       await sleep(backoff.next(), signal);
     }
+  }
+}
+
+/** Null when the signal came first: connecting may take seconds, and leaving must not wait for it. */
+async function beforeAbort<Link extends Connection>(opening: Promise<Link>, signal: AbortSignal): Promise<Link | null> {
+  let leave = (): void => {};
+  const aborted = new Promise<null>((resolve) => {
+    leave = () => resolve(null);
+  });
+  signal.addEventListener('abort', leave);
+  try {
+    const link = await Promise.race([opening, aborted]);
+    if (link === null) opening.then((late) => late.end()).catch(() => {}); // nobody is left to tell
+    return link;
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }

@@ -7,52 +7,69 @@ interface Address {
   readonly tls?: unknown;
 }
 
-const CONNACK_CREDENTIALS = new Set(['4', '5', '134', '135']);
-const CONNACK_VERSION = new Set(['1', '132']);
+/** CONNACK's return codes of 3.1.1 [MQTT-3.2.2-3] and reason codes of 5 [MQTT5-3.2.2.2]. */
+const CONNACK_VERSION = new Set([1, 0x84]);
+const CONNACK_CLIENT_ID = new Set([2, 0x85]);
+const CONNACK_UNAVAILABLE = new Set([3, 0x88, 0x89, 0x97, 0x9f]);
+const CONNACK_CREDENTIALS = new Set([4, 5, 0x86, 0x87, 0x8a, 0x8c]);
 const UNREACHABLE = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const SESSION_TAKEN_OVER = 0x8e;
 
+/** Why there was no connection; each can go away by itself, so each is retryable. */
 export function explainConnect({ host, port, tls }: Address, error: Error | undefined): BrokerError {
   const at = `${host}:${port}`;
   const code = errorCode(error);
-  const cause = error;
+  const problem = (ourCode: string, message: string, hint: string): BrokerError =>
+    new BrokerError(message, { code: ourCode, hint, retryable: true, cause: error });
+
   if (code === 'ECONNREFUSED') {
-    return new BrokerError(`nothing listens at ${at}`, {
-      code: 'refused',
-      retryable: true,
-      cause,
-      hint: 'start the broker, or correct its host and port',
-    });
+    return problem('refused', `nothing listens at ${at}`, 'start the broker, or correct its host and port');
   }
   if (UNREACHABLE.has(code)) {
-    const message = `${host} can't be reached (${code})`;
-    return new BrokerError(message, {
-      code: 'unreachable',
-      retryable: true,
-      cause,
-      hint: 'check the network and the host name',
-    });
+    return problem('unreachable', `${host} can't be reached (${code})`, 'check the network and the host name');
   }
-  if (CONNACK_CREDENTIALS.has(code)) {
-    const hint = 'check user name and password, and what the broker allows this client';
-    return new BrokerError(`${at} refused the credentials`, { code: 'credentials', retryable: true, cause, hint });
-  }
-  if (CONNACK_VERSION.has(code)) {
-    const hint = 'set mqtt_version = 3.1.1 (server: MQTT_VERSION=3.1.1)';
-    return new BrokerError(`${at} does not speak this MQTT version`, { code: 'version', retryable: true, cause, hint });
-  }
-  if (tls !== undefined && error !== undefined && !/connack/i.test(error.message)) {
-    const message = `no TLS connection to ${at}: ${error.message}`;
-    const hint = 'is this the TLS port (8883), and is the CA file the one that signed its certificate?';
-    return new BrokerError(message, { code: 'tls', retryable: true, cause, hint });
-  }
-  if (error !== undefined && /connack/i.test(error.message)) {
+  const connack = /^[0-9]+$/.test(code) ? refusal(Number(code)) : null;
+  if (connack !== null) return problem(connack.code, `${at} ${connack.what}`, connack.hint);
+  if (error !== undefined && /^connack timeout$/.test(error.message)) {
     const hint = 'is this an MQTT broker, and is TLS set as the broker has it?';
-    return new BrokerError(`${at} did not answer CONNECT in time`, { code: 'timeout', retryable: true, cause, hint });
+    return problem('timeout', `${at} did not answer CONNECT in time`, hint);
   }
-  const why = error === undefined ? 'closed the connection' : error.message;
+  if (tls !== undefined) {
+    const hint = 'is this the TLS port (8883), and is the CA file the one that signed its certificate?';
+    return problem('tls', `no TLS connection to ${at}: ${error?.message ?? 'it closed the connection'}`, hint);
+  }
   const hint = 'does this port want TLS, or none? The broker log says why it closed';
-  return new BrokerError(`${at}: ${why}`, { code: 'closed', retryable: true, cause, hint });
+  return problem('closed', `${at}: ${error?.message ?? 'closed the connection'}`, hint);
+}
+
+/** What CONNACK's code means. */
+function refusal(connack: number): { code: string; what: string; hint: string } | null {
+  if (CONNACK_VERSION.has(connack)) {
+    const hint = 'set mqtt_version = 3.1.1 (server: MQTT_VERSION=3.1.1)';
+    return { code: 'version', what: 'does not speak this MQTT version', hint };
+  }
+  if (CONNACK_CLIENT_ID.has(connack)) {
+    return { code: 'client-id', what: 'refused the client id', hint: 'set another mqtt_client_id' };
+  }
+  if (CONNACK_UNAVAILABLE.has(connack)) {
+    const hint = 'the broker is busy or starting; its log says more';
+    return { code: 'unavailable', what: `takes no connection now (0x${connack.toString(16)})`, hint };
+  }
+  if (CONNACK_CREDENTIALS.has(connack)) {
+    const hint = 'check user name and password, and what the broker allows this client';
+    return { code: 'credentials', what: 'refused the credentials', hint };
+  }
+  return null;
+}
+
+/** A certificate or key that can't be read, or is none. */
+export function explainTlsFiles(thrown: unknown): BrokerError {
+  return new BrokerError(`TLS: ${toError(thrown).message}`, {
+    code: 'tls',
+    retryable: true,
+    cause: thrown,
+    hint: 'the CA, certificate and key files must be PEM files that this user can read',
+  });
 }
 
 /** `reason` is the last error, or the broker's DISCONNECT packet. */
@@ -75,11 +92,7 @@ export function explainPublish(topic: string, thrown: unknown): BrokerError {
   const cause = toError(thrown);
   switch (errorCode(thrown)) {
     case '135':
-      return new BrokerError(`not allowed on ${topic}`, {
-        code: 'not-authorised',
-        cause,
-        hint: `let this user use ${topic} in the broker's ACL`,
-      });
+      return notAuthorised(topic, cause);
     case '151':
       return new BrokerError('the broker says: quota exceeded', { code: 'quota', retryable: true, cause });
     case '149':
@@ -96,4 +109,30 @@ export function explainPublish(topic: string, thrown: unknown): BrokerError {
         cause,
       });
   }
+}
+
+/** 3.1.1 has but one code for a refused subscription [MQTT-3.9.3-2]; brokers mean the ACL by it. */
+const SUBACK_DENIED = new Set([0x80, 0x87]);
+
+export function explainSubscribe(topics: readonly string[], thrown: unknown): BrokerError {
+  const cause = toError(thrown);
+  const granted = grantedIn(thrown);
+  const refused = topics.filter((_, i) => (granted[i] ?? 0) >= 0x80);
+  const names = refused.join(', ');
+  if (granted.some((code) => SUBACK_DENIED.has(code))) return notAuthorised(names, cause);
+  if (refused.length > 0) return new BrokerError(`the broker refused ${names}`, { code: 'refused', cause });
+  return new BrokerError(`not subscribed: ${cause.message}`, { code: 'closed', retryable: true, cause });
+}
+
+function notAuthorised(topic: string, cause: Error): BrokerError {
+  const hint = `let this user use ${topic} in the broker's ACL`;
+  return new BrokerError(`not allowed on ${topic}`, { code: 'not-authorised', cause, hint });
+}
+
+/** The codes of the SUBACK that mqtt.js hangs on its error. */
+function grantedIn(thrown: unknown): readonly number[] {
+  if (typeof thrown !== 'object' || thrown === null || !('packet' in thrown)) return [];
+  const { packet } = thrown;
+  if (typeof packet !== 'object' || packet === null || !('granted' in packet)) return [];
+  return Array.isArray(packet.granted) ? packet.granted : [];
 }

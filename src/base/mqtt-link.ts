@@ -2,7 +2,7 @@
 // before the close is unknown, and the caller's business (our spool, or the broker's session, still has it).
 import { readFileSync } from 'node:fs';
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
-import { explainClose, explainConnect, explainPublish } from './mqtt-errors.js';
+import { explainClose, explainConnect, explainPublish, explainSubscribe, explainTlsFiles } from './mqtt-errors.js';
 
 export type Qos = 0 | 1 | 2;
 
@@ -28,6 +28,8 @@ export interface LinkOptions {
   readonly clean: boolean;
   /** How many unacknowledged messages the broker may send us [MQTT5-3.1.2.11.3]. */
   readonly receiveMaximum?: number;
+  /** From the first packet to CONNACK. */
+  readonly connectTimeoutMs?: number;
   readonly will?: OutgoingMessage;
 }
 
@@ -53,29 +55,71 @@ const SESSION_EXPIRY_S = 30 * 24 * 3600;
 /**
  * Connects once.
  *
- * @throws BrokerError `refused`, `unreachable`, `credentials`, `tls`, `version`, `timeout` or `closed`, with what to do.
+ * @throws BrokerError `refused`, `unreachable`, `credentials`, `client-id`, `version`, `unavailable`, `tls`, `timeout`
+ *   or `closed`, with what to do.
  */
 export async function openLink(options: LinkOptions): Promise<MqttLink> {
-  const client = connect(toClientOptions(options));
-  let streamError: Error | undefined;
-  client.stream?.on('error', (error: Error) => {
-    streamError = error;
-  });
+  const client = startClient(options);
+  const inbox = new Inbox(client);
   return new Promise((resolve, reject) => {
+    let problem: Error | undefined;
     const fail = (error?: Error): void => {
-      client.removeAllListeners();
-      client.on('error', () => {}); // one more may follow the first, and without a listener it ends the process
-      client.end(true);
-      reject(explainConnect(options, error ?? streamError));
+      problem ??= error;
+      client.stream.destroy();
+      reject(explainConnect(options, problem));
     };
+    // Of a TLS handshake that fails mqtt.js says nothing when certificates are not checked.
+    client.stream.on('error', (error: Error) => {
+      problem ??= error;
+    });
+    const closed = (): void => fail();
     client.once('error', fail);
-    client.once('close', () => fail());
+    client.once('close', closed);
     client.once('connect', (connack) => {
       client.removeListener('error', fail);
-      client.removeAllListeners('close');
-      resolve(new MqttLink(client, connack));
+      client.removeListener('close', closed);
+      resolve(new MqttLink(client, inbox, connack));
     });
   });
+}
+
+function startClient(options: LinkOptions): MqttClient {
+  try {
+    return connect(toClientOptions(options));
+  } catch (thrown: unknown) {
+    throw explainTlsFiles(thrown); // nothing else is read or parsed before the socket
+  }
+}
+
+/**
+ * Takes messages from the first byte on: what the broker kept of a session comes right behind CONNACK, before whoever
+ * waits for the link goes on, and mqtt.js acknowledges (and so loses) what nobody has asked for yet.
+ */
+class Inbox {
+  private readonly early: IncomingMessage[] = [];
+  private handle: (message: IncomingMessage) => void = (message) => this.early.push(message);
+
+  constructor(private readonly client: MqttClient) {
+    client.handleMessage = (packet, done) => {
+      const { topic, retain } = packet;
+      const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
+      this.handle({ topic, payload, retain, ack: () => this.acknowledge(packet) });
+      // An error keeps mqtt.js from sending the PUBACK itself and lets its parser go on (mqtt src/lib/handlers/publish.ts).
+      // Of QoS 2, which we do not subscribe to, only mqtt.js itself can end the handshake.
+      done(packet.qos === 1 ? new Error('acknowledged later') : undefined);
+    };
+  }
+
+  open(handle: (message: IncomingMessage) => void): void {
+    this.handle = handle;
+    for (const message of this.early.splice(0)) handle(message);
+  }
+
+  private acknowledge({ qos, messageId }: IPublishPacket): void {
+    if (qos !== 1 || messageId === undefined || !this.client.connected) return;
+    // Private in mqtt's types, hence the exact version pin and the contract test of this file.
+    this.client['_sendPacket']({ cmd: 'puback', messageId, reasonCode: 0 });
+  }
 }
 
 export class MqttLink {
@@ -87,9 +131,11 @@ export class MqttLink {
   /** The largest packet the broker takes, in bytes [MQTT5-3.2.2.3.6]. */
   readonly maximumPacketBytes: number;
   private open = true;
+  private readonly unsettled = new Set<(error: Error) => void>();
 
   constructor(
     private readonly client: MqttClient,
+    private readonly inbox: Inbox,
     connack: IConnackPacket,
   ) {
     this.sessionPresent = connack.sessionPresent;
@@ -97,18 +143,18 @@ export class MqttLink {
     this.maximumPacketBytes = connack.properties?.maximumPacketSize ?? 268_435_455;
     this.closed = new Promise((resolve) => {
       let reason: unknown;
-      client.on('error', (error) => {
-        reason ??= error;
+      const close = (why: unknown): void => {
+        reason ??= why;
         // After a packet that mqtt-packet can't read (mosquitto's PUBACK 0x95 is one) its parser is dead, and the
         // connection would look alive until the keepalive runs out.
-        client.end(true);
-      });
-      client.on('disconnect', (packet) => {
-        reason ??= packet;
-      });
+        client.stream.destroy();
+      };
+      client.on('error', close);
+      client.on('disconnect', close);
       client.on('close', () => {
         this.open = false;
-        client.end(true);
+        // mqtt.js itself leaves what a session was kept for, and what waits for the socket to drain, unanswered.
+        for (const fail of this.unsettled) fail(new Error('connection closed'));
         resolve(explainClose(reason));
       });
     });
@@ -117,22 +163,10 @@ export class MqttLink {
   /**
    * Hands every incoming message to `handle`, without waiting for its ack: the documented way (a callback per
    * message) delivers the next one only after the last was acknowledged, and holds back PINGRESP behind it.
+   * What came before this call is kept for it.
    */
   onMessage(handle: (message: IncomingMessage) => void): void {
-    const { client } = this;
-    client.handleMessage = (packet: IPublishPacket, done) => {
-      const { topic, messageId, retain, qos } = packet;
-      const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-      handle({ topic, payload, retain, ack: () => this.sendPuback(qos, messageId) });
-      // An error keeps mqtt.js from sending the PUBACK itself and lets its parser go on (mqtt src/lib/handlers/publish.ts).
-      done(qos === 0 ? undefined : new Error('acknowledged later'));
-    };
-  }
-
-  private sendPuback(qos: Qos, messageId: number | undefined): void {
-    if (qos === 0 || messageId === undefined || !this.open) return;
-    // Private in mqtt's types, hence the exact version pin and the contract test of this file.
-    this.client['_sendPacket']({ cmd: 'puback', messageId, reasonCode: 0 });
+    this.inbox.open(handle);
   }
 
   /**
@@ -143,25 +177,45 @@ export class MqttLink {
    */
   publish({ topic, payload, qos, retain }: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        this.unsettled.delete(fail);
+        reject(explainPublish(topic, error));
+      };
+      if (!this.open) {
+        fail(new Error('connection closed'));
+        return;
+      }
+      this.unsettled.add(fail);
       this.client.publish(topic, payload, { qos, retain }, (error) => {
-        if (error) reject(explainPublish(topic, error));
-        else resolve();
+        if (error) {
+          fail(error);
+          return;
+        }
+        this.unsettled.delete(fail);
+        resolve();
       });
     });
   }
 
-  /** @throws BrokerError `not-authorised` or `closed`. */
-  async subscribe(topics: readonly string[], qos: Qos): Promise<void> {
+  /**
+   * At most QoS 1: of QoS 2 a client that dies between PUBREC and PUBREL loses the message.
+   *
+   * @throws BrokerError `not-authorised`, `refused` or `closed`.
+   */
+  async subscribe(topics: readonly string[], qos: 0 | 1): Promise<void> {
     try {
+      if (!this.open) throw new Error('connection closed');
       await this.client.subscribeAsync([...topics], { qos });
-    } catch (error: unknown) {
-      throw explainPublish(topics.join(', '), error);
+    } catch (thrown: unknown) {
+      throw explainSubscribe(topics, thrown);
     }
   }
 
   /** Says DISCONNECT, so that no will is sent, and closes; what is in flight gets up to `timeoutMs` to be confirmed. */
   async end(timeoutMs = 2_000): Promise<void> {
-    const timer = setTimeout(() => this.client.end(true), timeoutMs);
+    if (!this.open) return;
+    // A broker that hangs confirms nothing, and never closes its side.
+    const timer = setTimeout(() => this.client.stream.destroy(), timeoutMs);
     this.client.end(false);
     await this.closed;
     clearTimeout(timer);
@@ -178,7 +232,7 @@ function toClientOptions(options: LinkOptions): IClientOptions {
     protocolVersion: version,
     clean: options.clean,
     keepalive: options.keepaliveS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     // One client object per connection, and no queue in memory: mqtt.js would lose or double what it keeps.
     reconnectPeriod: 0,
     queueQoSZero: false,
@@ -186,7 +240,7 @@ function toClientOptions(options: LinkOptions): IClientOptions {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(will === undefined ? {} : { will: { ...will, payload: Buffer.from(will.payload) } }),
-    ...(tls === undefined ? {} : tlsOptions(tls, host)),
+    ...(tls === undefined ? {} : tlsOptions(tls)),
     ...(version === 5 ? { properties: v5Properties(options) } : {}),
   };
 }
@@ -199,9 +253,8 @@ function v5Properties({ clean, receiveMaximum }: LinkOptions): NonNullable<IClie
   };
 }
 
-function tlsOptions({ caFile, certFile, keyFile, insecure }: TlsFiles, host: string): IClientOptions {
+function tlsOptions({ caFile, certFile, keyFile, insecure }: TlsFiles): IClientOptions {
   return {
-    servername: host,
     rejectUnauthorized: !insecure,
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
     ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),

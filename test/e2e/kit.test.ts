@@ -133,7 +133,7 @@ describe('dragonsink kit', () => {
   }
 
   test('killed again and again, it starts without help and nothing accepted is missing', async (t) => {
-    const { heard, listener, files, start } = await setUp(t);
+    const { heard, listener, proxy, files, start } = await setUp(t);
     const bodies = new Map<string, string>();
     const readSpool = (): void => {
       const db = readSqlite(files.spoolFile);
@@ -147,6 +147,10 @@ describe('dragonsink kit', () => {
     };
     let heardSoFar = 0;
     for (let round = 0; round < 6; round += 1) {
+      // With a link, without one, and with one that takes everything and answers nothing.
+      if (round % 3 === 0) proxy.heal();
+      else if (round % 3 === 1) proxy.cut();
+      else proxy.blackhole();
       const kit = start();
       const until = performance.now() + 1_200 + 300 * round;
       while (performance.now() < until) {
@@ -156,9 +160,15 @@ describe('dragonsink kit', () => {
       await kit.end('SIGKILL');
       readSpool();
     }
+    proxy.heal();
     const kit = start();
     const last = heard.hear('drone-last');
     await eventually('the last', () => droneNumbers(listener).includes(last));
+    assert.ok(bodies.size > 50, `only ${bodies.size} rows were in the spool at the kills`);
+    await eventually(
+      'all of it',
+      () => new Set(listener.json('wardragon/drones').map((m) => m['index'])).size >= bodies.size,
+    );
     const sent = new Map<string, string>();
     for (const message of listener.json('wardragon/drones')) {
       const { epoch, seq } = message['sink'] as { epoch: string; seq: number };
@@ -170,7 +180,6 @@ describe('dragonsink kit', () => {
       );
       sent.set(identity, String(message['index']));
     }
-    assert.ok(bodies.size > 0);
     for (const [identity, index] of bodies) assert.equal(sent.get(identity), index, `${identity} was accepted`);
     assert.equal(await kit.end(), 0);
   });

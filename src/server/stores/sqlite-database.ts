@@ -4,8 +4,8 @@ import { errorCode, StoreError, toError } from '../../base/errors.js';
 import { explainSqlite, openSqlite, type Sqlite, type Statement } from '../../base/sqlite.js';
 import { BEGIN, COMMIT, ROLLBACK } from './sqlite-plans.js';
 
-/** As long as PostgreSQL's statements may take; then the caller is told, and tries again. */
-const BUSY_TIMEOUT_MS = 30_000;
+/** After so long the kits are told that nothing is stored here, and the caller tries again. */
+const BUSY_TIMEOUT_MS = 5_000;
 const BUSY_WAIT_MS = 5;
 
 export class SqliteDatabase {

@@ -26,6 +26,11 @@ async function soon<T>(what: string, promise: Promise<T>): Promise<T> {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** How many timers and sockets keep this process alive. */
+function held(): number {
+  return process.getActiveResourcesInfo().filter((name) => /Timeout|TCP/.test(name)).length;
+}
+
 const connects =
   (others: Script = () => null): Script =>
   (received, socket) =>
@@ -162,10 +167,10 @@ describe('opening a link', () => {
   });
 
   test('leaves no timer and no socket behind when it fails', async () => {
-    const before = process.getActiveResourcesInfo().sort();
+    const before = held();
     await assert.rejects(openLink(optionsFor(await freePort())), { code: 'refused' });
     await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.deepEqual(process.getActiveResourcesInfo().sort(), before);
+    assert.ok(held() <= before, process.getActiveResourcesInfo().join());
   });
 
   test('names a certificate file that cannot be read', async () => {
