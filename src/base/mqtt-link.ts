@@ -1,6 +1,7 @@
 // mqtt's door: one MQTT connection, from CONNECT to close. It keeps no message of its own: what was not confirmed
 // before the close is unknown, and the caller's business (our spool, or the broker's session, still has it).
 import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
 import { explainClose, explainConnect, explainPublish, explainSubscribe, explainTlsFiles } from './mqtt-errors.js';
 
@@ -60,6 +61,8 @@ const SESSION_EXPIRY_S = 30 * 24 * 3600;
  */
 export async function openLink(options: LinkOptions): Promise<MqttLink> {
   const client = startClient(options);
+  // Our Nagle against the broker's delayed acknowledgement halts a full window for 40 ms at a time.
+  if (client.stream instanceof Socket) client.stream.setNoDelay(true);
   const inbox = new Inbox(client);
   return new Promise((resolve, reject) => {
     let problem: Error | undefined;
