@@ -18,7 +18,7 @@ export const CREATE_SHARED = `
     accepted INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, evicted INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE TABLE IF NOT EXISTS mark (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     class INTEGER NOT NULL, thing TEXT NOT NULL, mark TEXT NOT NULL,
     UNIQUE (class, thing)
   ) STRICT;
@@ -29,11 +29,9 @@ export const CREATE_SHARED = `
     reason TEXT NOT NULL, quarantined_ms INTEGER NOT NULL
   ) STRICT;`;
 
-// AUTOINCREMENT: without it SQLite gives the ids of a drained spool out again, and the server would take new
-// detections for old ones.
 export const createClass = (c: number): string => `
   CREATE TABLE IF NOT EXISTS message_${c} (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     epoch TEXT NOT NULL, seq INTEGER NOT NULL, accepted_ms INTEGER NOT NULL, body TEXT NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX IF NOT EXISTS message_${c}_identity ON message_${c} (epoch, seq);
@@ -41,9 +39,6 @@ export const createClass = (c: number): string => `
 
 export const GET_META = 'SELECT value FROM meta WHERE key = ?';
 export const PUT_META = 'INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)';
-
-/** Also of rows that are gone, in this table or moved to quarantine. */
-export const LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name LIKE 'message_%'";
 
 export const insertMessage = (c: number): string =>
   `INSERT INTO message_${c} (id, epoch, seq, accepted_ms, body) VALUES (?, ?, ?, ?, ?)`;
@@ -66,7 +61,7 @@ export const readMessages = (classes: readonly number[]): string =>
     .join(' UNION ALL ')} ORDER BY id LIMIT :limit`;
 
 export const GET_MARK = 'SELECT mark FROM mark WHERE class = ? AND thing = ?';
-// REPLACE gives the mark a new id, so that the lowest ids are the things that were quiet for longest.
+// REPLACE gives the mark the highest id, so that the lowest ids are the things that were quiet for longest.
 export const PUT_MARK = 'INSERT OR REPLACE INTO mark (class, thing, mark) VALUES (?, ?, ?)';
 export const PRUNE_MARKS = 'DELETE FROM mark WHERE id <= (SELECT id FROM mark ORDER BY id DESC LIMIT 1 OFFSET ?)';
 

@@ -104,7 +104,7 @@ class SqliteSpool implements Spool {
     checkFormat(db, options.path);
     db.exec(plans.CREATE_SHARED);
     for (const c of options.classes) db.exec(plans.createClass(c));
-    this.highestId = this.statement(plans.LAST_ID).pluck().get() as number;
+    this.highestId = Number(this.statement(plans.GET_META).pluck().get('last_id') ?? 0);
     for (const c of options.classes)
       this.waiting.set(c, this.statement(plans.countMessages(c)).pluck().get() as number);
     this.room = new Room(db, options.path, options.classes, options.limits);
@@ -161,6 +161,8 @@ class SqliteSpool implements Spool {
       return { id, class: c, epoch, seq, body, acceptedAtMs };
     });
     for (const [c, n] of perClass) this.statement(plans.ADD_ACCEPTED).run(n, c);
+    // Left to itself, SQLite gives the ids of a drained table out again.
+    this.statement(plans.PUT_META).run('last_id', this.highestId + rows.length);
     return written;
   }
 
@@ -190,7 +192,10 @@ class SqliteSpool implements Spool {
   deliver(rows: readonly SpoolRow[]): void {
     const deleted = this.transaction(() => {
       const gone = rows.filter(({ class: c, id }) => this.statement(plans.deleteMessage(c)).run(id).changes > 0);
-      for (const { class: c } of gone) this.statement(plans.ADD_DELIVERED).run(1, c);
+      for (const c of this.options.classes) {
+        const delivered = gone.filter((row) => row.class === c).length;
+        if (delivered > 0) this.statement(plans.ADD_DELIVERED).run(delivered, c);
+      }
       return gone;
     });
     for (const { class: c } of deleted) this.addWaiting(c, -1);
