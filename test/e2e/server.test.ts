@@ -24,7 +24,9 @@ async function setUp(t: TestContext): Promise<Setup> {
   const broker = await startMosquitto({ persistence: true, config: ['max_queued_messages 0'] });
   t.after(() => broker.stop());
   const client = await connectAsync(broker.url, { protocolVersion: 5 }, false);
-  t.after(() => client.endAsync(true));
+  t.after(() => {
+    client.end(true);
+  });
   const database = join(tempFolder(t), 'server.db');
   const env = {
     DATABASE_URL: `sqlite:${database}`,
