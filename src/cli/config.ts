@@ -4,7 +4,7 @@ import { DEFAULT, type Loaded } from '../settings/draft.js';
 import { kitExample, serverExample } from '../settings/example-file.js';
 import { loadKitSettings } from '../settings/kit-settings.js';
 import { KIT_SPEC } from '../settings/kit-spec.js';
-import { describeProblem, type Problem } from '../settings/problems.js';
+import { describeWarning, type Problem } from '../settings/problems.js';
 import { redact } from '../settings/redaction.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { SERVER_SPEC } from '../settings/server-spec.js';
@@ -48,7 +48,7 @@ async function withSettings({ config, server }: Options, print: Print): Promise<
   try {
     const sections = new Map<string, readonly Shown[]>();
     const { warnings } = server ? readServer(sections) : readKit(config, sections);
-    for (const warning of warnings) process.stderr.write(`warning: ${describeProblem(warning)}\n`);
+    for (const warning of warnings) process.stderr.write(`${describeWarning(warning)}\n`);
     process.stdout.write(print(server ? 'environment' : config, sections, warnings));
     return 0;
   } catch (thrown: unknown) {

@@ -10,6 +10,7 @@ import type { Kind } from '../schema/kinds.js';
 import { DEFAULT_TOPICS } from '../schema/topics.js';
 import type { KitSettings } from '../settings/kit-settings.js';
 import { loadKitSettings } from '../settings/kit-settings.js';
+import { describeProblem } from '../settings/problems.js';
 import type { Spool } from '../spool/spool.js';
 import { openSqliteSpool } from '../spool/sqlite-spool.js';
 
@@ -18,7 +19,7 @@ const MIB = 1024 * 1024;
 export async function kitCommand(options: { config: string }): Promise<number> {
   const { settings, warnings } = loadKitSettings(options.config);
   const log = createLogger(settings.KIT.log_level);
-  for (const { where, key, message } of warnings) log.warn(`${where} ${key}: ${message}`);
+  for (const warning of warnings) log.warn(describeProblem(warning));
   const kit = new Kit(kitOptions(settings, log));
   await runParts([kit], log, stopSignal(log));
   return 0;

@@ -4,6 +4,7 @@ import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger } from '../base/log.js';
 import { Server, type ServerOptions } from '../server/server.js';
 import { openStore } from '../server/stores/open-store.js';
+import { describeProblem } from '../settings/problems.js';
 import { loadServerSettings, type ServerSettings } from '../settings/server-settings.js';
 
 export async function serverCommand(): Promise<number> {
@@ -15,7 +16,7 @@ export async function serverCommand(): Promise<number> {
     });
   }
   const log = createLogger(settings.LOG_LEVEL);
-  for (const { where, key, message } of warnings) log.warn(`${where} ${key}: ${message}`);
+  for (const warning of warnings) log.warn(describeProblem(warning));
   const server = new Server({
     openStore: () => openStore(settings.DATABASE_URL),
     broker: brokerOf(settings),

@@ -23,11 +23,17 @@ export class Problems {
     this.warnings.push({ where, key, message, expected: '' });
   }
 
-  /** @throws ConfigError `config` with every error, one a line, in the order of the file. */
+  /**
+   * @throws ConfigError `config` with every error, one a line, in the order of the file; and every warning, as a key
+   *   that nobody knows is often the reason for one that is missing.
+   */
   throwErrors(hint: string): void {
     if (this.errors.length === 0) return;
-    const sorted = this.errors.toSorted((a, b) => lineOf(a) - lineOf(b));
-    throw new ConfigError(sorted.map(describeProblem).join('\n'), { code: 'config', hint });
+    const lines = [
+      ...this.errors.map((problem) => ({ line: lineOf(problem), text: describeProblem(problem) })),
+      ...this.warnings.map((problem) => ({ line: lineOf(problem), text: describeWarning(problem) })),
+    ].sort((a, b) => a.line - b.line);
+    throw new ConfigError(lines.map(({ text }) => text).join('\n'), { code: 'config', hint });
   }
 }
 
@@ -39,6 +45,10 @@ function lineOf({ where }: Problem): number {
 export function describeProblem({ where, key, message, expected }: Problem): string {
   const place = key === '' ? where : `${where} ${key}`;
   return `${place}: ${message}${expected === '' ? '' : `, expected ${expected}`}`;
+}
+
+export function describeWarning(problem: Problem): string {
+  return `warning: ${describeProblem(problem)}`;
 }
 
 const QUOTED_LENGTH = 60;

@@ -64,7 +64,6 @@ const GUIDE = {
   MQTT_TOPIC_SYSTEM: topic({
     default: 'wardragon/system',
     trailingSlash: true,
-    unavailable: true,
     doc: "The beginning of the topics of the kits' health.",
   }),
 } as const;

@@ -1,8 +1,10 @@
 // `npm run build`: dist/ from src/, with the dependencies installed when they are missing.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuild, ensureDependencies, ROOT } from './ensure.mjs';
+import { ensureBuild, ensureDependencies, ROOT, runTool } from './ensure.mjs';
 
-rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-ensureDependencies();
-ensureBuild();
+runTool(() => {
+  ensureDependencies();
+  rmSync(join(ROOT, 'dist/main.js'), { force: true }); // whoever says build means it
+  ensureBuild();
+});

