@@ -28,7 +28,7 @@ export class LinkProxy {
   /** Resets what is connected, and whoever tries to connect, until `heal`. */
   cut(): void {
     this.mode = 'cut';
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) reset(socket);
   }
 
   /** Keeps connections open and passes nothing on, as a dead radio link does. */
@@ -39,7 +39,7 @@ export class LinkProxy {
   heal(): void {
     this.mode = 'pass';
     // What was swallowed is gone: a connection that lost bytes can't go on.
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) reset(socket);
   }
 
   async stop(): Promise<void> {
@@ -49,7 +49,7 @@ export class LinkProxy {
 
   private accept(client: Socket): void {
     if (this.mode === 'cut') {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const target = connect(this.options.targetPort, this.options.targetHost);
@@ -74,4 +74,10 @@ export class LinkProxy {
       to.destroy();
     });
   }
+}
+
+/** A socket that is just saying goodbye is not reset: Node never learns then how that ended, and spins at its own exit. */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
