@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // argv -> command -> exit code. A command's code is loaded when it is called: a kit never loads PostgreSQL.
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError, toError } from './base/errors.js';
 import { VERSION } from './base/version.js';
 
@@ -71,6 +71,101 @@ program
       (await import('./cli/ledger.js')).ledgerCommand(options),
     ),
   );
+
+program
+  .command('ingest-file <file>')
+  .description('store what `dragonsink spool export` wrote on a kit, and tell the kit what it may delete')
+  .option('--ack-file <file>', 'write the acknowledgement for `dragonsink spool ack` here')
+  .option('--database <url>', 'instead of DATABASE_URL')
+  .option('--json', 'one JSON object')
+  .action(
+    run(async (file: string, options: { ackFile?: string; database?: string; json?: boolean }) =>
+      (await import('./cli/ingest-file.js')).ingestFileCommand(file, options),
+    ),
+  );
+
+const spool = program
+  .command('spool')
+  .description('what the kit holds back, and what it set aside; also while it runs');
+interface SpoolOptions {
+  readonly config: string;
+  readonly json?: boolean;
+}
+const spoolCommands = () => import('./cli/spool.js');
+
+function messageId(text: string): number {
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError('a number that `dragonsink spool list` shows');
+  return Number(text);
+}
+const idArgument = (): Argument => new Argument('<id>', 'as `dragonsink spool list` shows it').argParser(messageId);
+const idsArgument = (): Argument =>
+  new Argument('[ids...]', 'as `dragonsink spool list` shows them').argParser((text: string, ids: number[] = []) => [
+    ...ids,
+    messageId(text),
+  ]);
+
+/** A subcommand for some of the messages in quarantine, or `--all`. */
+function spoolChoice(name: 'retry' | 'drop', description: string): void {
+  spool
+    .command(name)
+    .description(description)
+    .addArgument(idsArgument())
+    .option('--all', 'everything in quarantine')
+    .addOption(configOption())
+    .option('--json', 'one JSON object')
+    .action(async (ids: number[] = [], options: SpoolOptions & { all?: boolean }, command: Command) => {
+      if (ids.length > 0 === (options.all === true)) command.error('error: name some ids, or --all');
+      const chosen = options.all === true ? 'all' : ids;
+      const { spoolDrop, spoolRetry } = await spoolCommands();
+      await run(() => (name === 'retry' ? spoolRetry : spoolDrop)(chosen, options))();
+    });
+}
+
+spool
+  .command('list')
+  .description('how much waits, and each message in quarantine')
+  .addOption(configOption())
+  .option('--json', 'one JSON object')
+  .action(run(async (options: SpoolOptions) => (await spoolCommands()).spoolList(options)));
+
+spool
+  .command('show')
+  .description('one message in quarantine, whole')
+  .addArgument(idArgument())
+  .addOption(configOption())
+  .option('--json', 'on one line')
+  .action(run(async (id: number, options: SpoolOptions) => (await spoolCommands()).spoolShow(id, options)));
+
+spoolChoice('retry', 'send messages in quarantine once more');
+spoolChoice('drop', 'give messages in quarantine up, on record as evicted');
+
+spool
+  .command('export')
+  .description('the whole backlog as JSON lines, for a USB stick: `dragonsink ingest-file` stores it on the server')
+  .option('--to <file>', 'instead of standard output')
+  .addOption(configOption())
+  .action(run(async (options: { config: string; to?: string }) => (await spoolCommands()).spoolExport(options)));
+
+spool
+  .command('ack <file>')
+  .description('delete what the server has stored: takes the file of `dragonsink ingest-file --ack-file`')
+  .addOption(configOption())
+  .option('--json', 'one JSON object')
+  .action(run(async (file: string, options: SpoolOptions) => (await spoolCommands()).spoolAck(file, options)));
+
+spool
+  .command('rebind')
+  .description("after the server's database was replaced: bind to the next one that answers")
+  .addOption(configOption())
+  .option('--json', 'one JSON object')
+  .action(run(async (options: SpoolOptions) => (await spoolCommands()).spoolRebind(options)));
+
+spool
+  .command('new-id')
+  .description("forget the kit's id, once nothing of it is left; the next start finds it anew")
+  .addOption(configOption())
+  .option('--json', 'one JSON object')
+  .action(run(async (options: SpoolOptions) => (await spoolCommands()).spoolNewId(options)));
 
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");

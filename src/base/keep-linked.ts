@@ -6,6 +6,9 @@ import type { Logger } from './log.js';
 
 /** A link that held this long was a good one: the next try after it starts from the shortest wait. */
 const HEALTHY_MS = 60_000;
+/** A broker does not always say that another client took our place: it closes, as soon as the other is back. */
+const EARLY_MS = 15_000;
+const EARLY_CLOSES_BEFORE_HINT = 3;
 
 /** What is kept: a link of mqtt-link.ts. */
 export interface Connection {
@@ -28,6 +31,7 @@ export interface KeepLinkedOptions<Link extends Connection> {
 export async function keepLinked<Link extends Connection>(options: KeepLinkedOptions<Link>): Promise<void> {
   const { open, use, backoff, log, signal, now = () => performance.now() } = options;
   let lastProblem = '';
+  let earlyCloses = 0;
   while (!signal.aborted) {
     let openedAt = Number.POSITIVE_INFINITY;
     try {
@@ -45,9 +49,14 @@ export async function keepLinked<Link extends Connection>(options: KeepLinkedOpt
       throw await link.closed;
     } catch (thrown: unknown) {
       if (signal.aborted) return;
-      if (now() - openedAt > HEALTHY_MS) backoff.reset();
       const error = toError(thrown) as Partial<AppError> & Error;
+      const heldMs = now() - openedAt; // below 0 when it never opened
+      if (heldMs > HEALTHY_MS) backoff.reset();
       if (errorCode(error) === 'taken-over') backoff.saturate();
+      earlyCloses = heldMs >= 0 && heldMs < EARLY_MS ? earlyCloses + 1 : 0;
+      if (earlyCloses === EARLY_CLOSES_BEFORE_HINT) {
+        log.warn('the broker closes again and again soon after connecting: does another client use this client id?');
+      }
       const problem = `${errorCode(error)} ${error.message}`;
       // The same problem again is no news: said once, until something changes.
       const level = problem === lastProblem ? 'debug' : 'warn';

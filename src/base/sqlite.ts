@@ -58,10 +58,11 @@ export function explainSqlite(path: string, thrown: unknown): SqliteProblem {
   const folder = dirname(path);
   const code = errorCode(thrown);
   const message = `${path}: ${toError(thrown).message}`;
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
+  // The last is what a full disk makes of the shared memory.
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'SQLITE_IOERR_SHMSIZE') {
     return { code: 'full', message, hint: `the disk of ${folder} is full: free some space there` };
   }
-  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
     return { code: 'corrupt', message, hint: 'the file is not a database of ours, or it is damaged: move it away' };
   }
   if (code.startsWith('SQLITE_BUSY')) {
@@ -100,6 +101,7 @@ function isWritable(path: string): boolean {
 export function lockFile(path: string): { release(): void } {
   const db = new Database(path, { timeout: 0 });
   try {
+    db.pragma('journal_mode = MEMORY'); // on a full disk there is no room for a journal
     db.exec('CREATE TABLE IF NOT EXISTS holder (pid INTEGER NOT NULL)');
     // In one go, or a second process could write its own name between the two.
     db.exec(`BEGIN IMMEDIATE; DELETE FROM holder; INSERT INTO holder VALUES (${process.pid}); COMMIT`);

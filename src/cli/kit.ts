@@ -1,9 +1,9 @@
 // `dragonsink kit`: from the configuration to a running kit.
+import { setFlagsFromString } from 'node:v8';
 import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger, type Logger } from '../base/log.js';
 import type { Qos } from '../base/mqtt-link.js';
 import { DragonSyncApi } from '../dragonsync/api-client.js';
-import { EVICTION_ORDER } from '../kit/classes.js';
 import { KIT_ID_FILE } from '../kit/identity.js';
 import { Kit, type KitOptions } from '../kit/kit.js';
 import type { Kind } from '../schema/kinds.js';
@@ -11,28 +11,45 @@ import { DEFAULT_TOPICS } from '../schema/topics.js';
 import type { KitSettings } from '../settings/kit-settings.js';
 import { loadKitSettings } from '../settings/kit-settings.js';
 import { describeProblem } from '../settings/problems.js';
+import { openSpool } from '../spool/open-spool.js';
 import type { Spool } from '../spool/spool.js';
-import { openSqliteSpool } from '../spool/sqlite-spool.js';
-
-const MIB = 1024 * 1024;
+import { spoolOptions } from './spool-settings.js';
 
 export async function kitCommand(options: { config: string }): Promise<number> {
+  keepMemorySmall();
   const { settings, warnings } = loadKitSettings(options.config);
   const log = createLogger(settings.KIT.log_level);
   for (const warning of warnings) log.warn(describeProblem(warning));
-  const kit = new Kit(kitOptions(settings, log));
-  await runParts([kit], log, stopSignal(log));
+  let damage: Error | null = null;
+  const damaged = new AbortController();
+  const onCorrupt = (error: Error): void => {
+    damage ??= error;
+    damaged.abort();
+  };
+  const kit = new Kit(kitOptions(settings, log, onCorrupt));
+  await runParts([kit], log, AbortSignal.any([stopSignal(log), damaged.signal]));
+  if (damage !== null) throw damage;
   return 0;
 }
 
-function kitOptions(settings: KitSettings, log: Logger): KitOptions {
+/**
+ * V8 lets the young generation grow to 16 MiB a half when it is busy, three times over, and never gives it back: on a kit
+ * that is memory for nothing.
+ */
+function keepMemorySmall(): void {
+  setFlagsFromString('--max-semi-space-size=2');
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {
   const { MQTT, DRAGONSYNC, SPOOL, KIT } = settings;
   const kinds = new Set<Kind>(['drone', 'system']);
   if (MQTT.mqtt_aircraft_enabled) kinds.add('aircraft');
   if (MQTT.mqtt_signals_enabled) kinds.add('signal');
   if (!MQTT.mqtt_enabled) log.warn('mqtt_enabled = false: everything stays in the spool');
   return {
-    spool: openSpool(SPOOL, log),
+    spool: spoolOf(SPOOL, log),
+    spoolPath: SPOOL.path,
     source: new DragonSyncApi({ baseUrl: DRAGONSYNC.api_url, localAddress: DRAGONSYNC.api_local_address }),
     pollMs: DRAGONSYNC.api_poll_s * 1_000,
     aircraftIntervalMs: DRAGONSYNC.aircraft_interval_s * 1_000,
@@ -51,19 +68,21 @@ function kitOptions(settings: KitSettings, log: Logger): KitOptions {
       signal: MQTT.mqtt_qos_signals as Qos,
       system: MQTT.mqtt_qos_system as Qos,
     },
+    delivery: MQTT.mqtt_delivery,
+    mayReplay: MQTT.mqtt_replay !== 'off',
+    drainRateKbps: MQTT.mqtt_drain_rate_kbps,
     perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
     kitId: KIT.kit_id === '' ? null : KIT.kit_id,
     kitIdFile: KIT_ID_FILE,
     statusPort: KIT.status_port === 0 ? null : KIT.status_port,
+    onCorrupt,
     log,
   };
 }
 
-function openSpool({ path, max_mb, min_free_mb, evict }: KitSettings['SPOOL'], log: Logger): Spool {
-  return openSqliteSpool({
-    path,
-    classes: EVICTION_ORDER,
-    limits: { maxBytes: max_mb * MIB, minFreeBytes: min_free_mb * MIB, evict },
+function spoolOf(settings: KitSettings['SPOOL'], log: Logger): Spool {
+  return openSpool({
+    ...spoolOptions(settings),
     onDamaged: (problem, keptAt) => log.error({ keptAt }, `${problem.message}: kept aside, a new spool is begun`),
   });
 }

@@ -1,6 +1,6 @@
-// `dragonsink ledger`: the server's half of the ledger, read from its database.
+// `dragonsink ledger`: what the server has of each kit, what the kit still has, and what nobody has.
 import type { JsonObject } from '../base/json.js';
-import { Ranges } from '../schema/ranges.js';
+import { type Range, Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
 import type { LedgerEntry, Store } from '../server/store.js';
 import { openStore } from '../server/stores/open-store.js';
@@ -12,10 +12,22 @@ export interface LedgerOptions {
   readonly json?: boolean;
 }
 
+const OK = 0;
+const SOMETHING_IS_MISSING = 3;
+
 /**
- * `--json` prints one object: `{store_id, entries: [{kit_id, epoch, kind, received: [[first, last]], gaps: [[first,
- * last]], refused, merged, rejected, last_contact}], rows: {kind: n}, doubled, rejects}`. `gaps` are below the highest
- * seq received: on their way, evicted, set aside on the kit, or missing.
+ * `--json` prints one object: `{store_id, entries: [{kit_id, epoch, kind, received, gaps, next, waiting, missing, evicted,
+ * quarantined, refused, merged, rejected, last_contact}], rows: {kind: n}, doubled, rejects}`.
+ *
+ * - `received`, `waiting`, `missing`, `evicted`, `quarantined` are ranges of seq, `[[first, last]]`, and have none in
+ *   common: in the database (also as rejects); still in the kit's spool; nowhere, for a minute at least; given up by the
+ *   kit's policy; set aside by the kit because nobody takes it.
+ * - `gaps` are all that is not received below the highest seq that is; `next` is one above the highest seq known to exist.
+ * - `refused` counts resends of what was received, `merged` observations that another message had brought, `rejected`
+ *   messages that are no rows (see `ingest_rejects`); `last_contact` is ISO 8601.
+ * - `rows` counts the tables, `doubled` the rows that are there twice, which is always 0.
+ *
+ * Returns 3 when anything is missing, else 0.
  *
  * @throws StoreError when the database can't be opened.
  */
@@ -25,14 +37,16 @@ export async function ledgerCommand({ kit, database, json }: LedgerOptions): Pro
   try {
     const report = await readReport(store, kit);
     process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describe(report));
-    return 0;
+    return report.entries.some(({ missing }) => missing.length > 0) ? SOMETHING_IS_MISSING : OK;
   } finally {
     await store.close();
   }
 }
 
+type Entry = ReturnType<typeof entryOf>;
+
 interface Report extends JsonObject {
-  readonly entries: readonly ReturnType<typeof entryOf>[];
+  readonly entries: readonly Entry[];
   readonly rows: Readonly<Record<string, number>>;
   readonly doubled: number;
   readonly rejects: number;
@@ -43,7 +57,7 @@ async function readReport(store: Store, kit: string | undefined): Promise<Report
   return { store_id: store.storeId, entries, ...(await store.counts()) };
 }
 
-function entryOf({ kitId, epoch, kind, received, refused, merged, rejected, lastContactUs }: LedgerEntry) {
+function entryOf({ kitId, epoch, kind, received, refused, merged, rejected, lastContactUs, ...entry }: LedgerEntry) {
   const ranges = new Ranges(received);
   return {
     kit_id: kitId,
@@ -51,6 +65,11 @@ function entryOf({ kitId, epoch, kind, received, refused, merged, rejected, last
     kind,
     received,
     gaps: ranges.gaps(1, ranges.last ?? 0),
+    next: entry.next,
+    waiting: entry.waiting,
+    missing: entry.missing,
+    evicted: entry.evicted,
+    quarantined: entry.quarantined,
     refused,
     merged,
     rejected,
@@ -58,17 +77,45 @@ function entryOf({ kitId, epoch, kind, received, refused, merged, rejected, last
   };
 }
 
-const COLUMNS = ['kit', 'epoch', 'kind', 'received', 'up to', 'gaps', 'refused', 'merged', 'rejected', 'last contact'];
+/** Of `missing` the ranges are shown, for somebody will look for them; of the others, how many. */
+const COLUMNS: readonly (readonly [heading: string, cell: (entry: Entry) => string | number])[] = [
+  ['kit', ({ kit_id }) => kit_id],
+  ['epoch', ({ epoch }) => epoch],
+  ['kind', ({ kind }) => kind],
+  ['first', ({ received }) => new Ranges(received).first ?? '-'],
+  ['last', ({ received }) => new Ranges(received).last ?? '-'],
+  ['received', ({ received }) => sizeOf(received)],
+  ['waiting', ({ waiting }) => sizeOf(waiting)],
+  ['missing', ({ missing }) => shown(missing)],
+  ['duplicates', ({ refused }) => refused],
+  ['merged', ({ merged }) => merged],
+  ['evicted', ({ evicted }) => sizeOf(evicted)],
+  ['quarantined', ({ quarantined }) => sizeOf(quarantined)],
+  ['rejected', ({ rejected }) => rejected],
+  ['last contact', (entry) => entry.last_contact],
+];
 
 function describe({ entries, rows, doubled, rejects }: Report): string {
-  const lines = entries.map((entry) => {
-    const ranges = new Ranges(entry.received);
-    const gaps = entry.gaps.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
-    const numbers = [ranges.size, ranges.last ?? 0, gaps.join(' ') || '-', entry.refused, entry.merged, entry.rejected];
-    return [entry.kit_id, entry.epoch, entry.kind, ...numbers.map(String), entry.last_contact];
-  });
+  const cells = entries.map((entry) => COLUMNS.map(([, cell]) => String(cell(entry))));
   const counted = Object.entries(rows).map(([kind, n]) => `${n} ${kind}`);
-  return `${table([COLUMNS, ...lines])}\nrows: ${counted.join(', ')}; stored twice: ${doubled}; rejects: ${rejects}\n`;
+  const missing = entries.reduce((sum, entry) => sum + sizeOf(entry.missing), 0);
+  return [
+    table([COLUMNS.map(([heading]) => heading), ...cells]),
+    `\nrows: ${counted.join(', ')}; stored twice: ${doubled}; rejects: ${rejects}; missing: ${missing}\n`,
+  ].join('');
+}
+
+function sizeOf(ranges: readonly Range[]): number {
+  return new Ranges(ranges).size;
+}
+
+const MAX_SHOWN = 5;
+
+function shown(ranges: readonly Range[]): string {
+  if (ranges.length === 0) return '0';
+  const some = ranges.slice(0, MAX_SHOWN).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  const more = ranges.length > MAX_SHOWN ? [`and ${ranges.length - MAX_SHOWN} ranges more`] : [];
+  return `${sizeOf(ranges)}: ${[...some, ...more].join(' ')}`;
 }
 
 function table(rows: readonly (readonly string[])[]): string {

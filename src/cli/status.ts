@@ -3,7 +3,7 @@ import { EVICTION_ORDER } from '../kit/classes.js';
 import { countsOf, ledgerOf, spoolOf } from '../kit/status.js';
 import { type KitStatus, kitStatus } from '../schema/status.js';
 import { loadKitSettings } from '../settings/kit-settings.js';
-import { viewSqliteSpool } from '../spool/sqlite-spool.js';
+import { viewSpool } from '../spool/open-spool.js';
 
 /** What `--json` prints: the status the kit publishes (design: status), and whether it runs. Without a running kit the
  * parts that only it knows (link, source, resent, refused, ...) are left out. */
@@ -38,7 +38,7 @@ async function ask(port: number): Promise<StatusReport | null> {
 }
 
 function look(path: string): StatusReport {
-  const view = viewSqliteSpool(path, EVICTION_ORDER);
+  const view = viewSpool(path, EVICTION_ORDER);
   try {
     const counts = view.counts();
     return {
@@ -60,7 +60,7 @@ function problems(report: StatusReport): string[] {
   if (report.kit_id === '') found.push('the kit id is not known yet: set [KIT] kit_id, or wait for DragonSync');
   if (report.running) found.push(...runningProblems(report));
   const quarantined = Number(report.spool['quarantined'] ?? 0);
-  if (quarantined > 0) found.push(`${quarantined} messages are set aside in quarantine`);
+  if (quarantined > 0) found.push(`${quarantined} messages are set aside in quarantine: dragonsink spool list`);
   return found;
 }
 
@@ -69,6 +69,13 @@ function runningProblems({ link, source, counts }: KitStatus): string[] {
   if (link['enabled'] === true && !link.connected) found.push('not connected to the broker: the log says why');
   const denied = Array.isArray(link['denied']) ? link['denied'] : [];
   if (denied.length > 0) found.push(`the broker does not let us publish: ${denied.join(', ')}`);
+  if (link['deaf'] === true) found.push('the broker does not let us hear the servers: no acknowledgement can come');
+  if (typeof link['store_conflict'] === 'string') {
+    found.push(`a server with another database is ignored; if ours was replaced: dragonsink spool rebind`);
+  }
+  if (link.connected && link['delivery'] === 'database' && link['served'] === false) {
+    found.push('no server is there: everything stays in the spool');
+  }
   if (source.state !== 'ok') found.push(`DragonSync: ${source.state}`);
   if (typeof source['kit_id_conflict'] === 'string')
     found.push(`another kit id was found: ${source['kit_id_conflict']}`);
@@ -84,6 +91,7 @@ function describe(report: StatusReport): string {
     `accepted   ${counts.accepted}`,
     `delivered  ${counts.delivered}`,
     `waiting    ${spool.waiting}${spool.oldest_at === null ? '' : `, the oldest since ${spool.oldest_at}`}`,
+    ...(spool.handed_over > 0 ? [`handed over ${spool.handed_over} to the broker, kept for a server`] : []),
     `evicted    ${evicted.length === 0 ? 0 : evicted.join(', ')}`,
     `spool      ${(spool.bytes / 1e6).toFixed(1)} MB`,
   ];

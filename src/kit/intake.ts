@@ -1,5 +1,5 @@
 // From what DragonSync shows to what is new: each observation becomes one row, once, also after a restart.
-import { toError } from '../base/errors.js';
+import { PayloadError, SpoolError, toError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import type { Logger } from '../base/log.js';
 import { noveltyOf, toMessage } from '../dragonsync/normalise.js';
@@ -32,7 +32,7 @@ const MAX_AIRCRAFT = 10_000;
 const MAX_COMPLAINTS = 100;
 
 export class Intake {
-  /** Entries that are no detection: without an id, or of a shape nobody knows. */
+  /** Entries that are no detection: without an id, of a shape nobody knows, or larger than a spool takes. */
   invalid = 0;
   /** Observations that a full spool did not take; each is offered again while DragonSync still shows it. */
   refused = 0;
@@ -45,9 +45,9 @@ export class Intake {
   }
 
   /**
-   * Accepts what is new, in one transaction.
+   * Accepts what is new. What a spool that is filling up did not take, the next poll offers again.
    *
-   * @throws SpoolError when the spool did not take it: nothing was accepted, and the next poll offers it again.
+   * @throws SpoolError when the spool took nothing.
    */
   take(heard: readonly Heard[]): Accepted[] {
     const fresh = new Map<string, NewRow>();
@@ -58,7 +58,8 @@ export class Intake {
     const rows = [...fresh.values()];
     try {
       const accepted = this.options.spool.accept(rows);
-      this.rememberAircraft(rows);
+      this.rememberAircraft(rows.slice(0, accepted.length));
+      this.refused += rows.length - accepted.length;
       return accepted.map((row, i) => ({ kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row }));
     } catch (error: unknown) {
       this.refused += rows.length;
@@ -67,13 +68,18 @@ export class Intake {
   }
 
   private newRow(kind: Kind, entry: JsonObject): NewRow | null {
+    const { spool } = this.options;
     try {
       const { thing, mark } = noveltyOf(kind, entry);
       const rowClass = classOf(kind);
-      if (this.options.spool.lastMark(rowClass, thing) === mark) return null;
+      if (spool.lastMark(rowClass, thing) === mark) return null;
       if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
-      return { class: rowClass, thing, mark, body: JSON.stringify(toMessage(kind, entry)) };
+      const body = JSON.stringify(toMessage(kind, entry));
+      const bytes = Buffer.byteLength(body);
+      if (bytes > spool.maxBodyBytes) throw new PayloadError(`${bytes} bytes are too large`, { code: 'too-large' });
+      return { class: rowClass, thing, mark, body };
     } catch (thrown: unknown) {
+      if (thrown instanceof SpoolError) throw thrown;
       this.complain(kind, toError(thrown));
       return null;
     }

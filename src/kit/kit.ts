@@ -1,4 +1,5 @@
 // The kit role: DragonSync's API in, the spool in the middle, MQTT out.
+import { errorCode, toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
 import type { Qos } from '../base/mqtt-link.js';
@@ -6,18 +7,22 @@ import type { Kind } from '../schema/kinds.js';
 import type { KitStatus } from '../schema/status.js';
 import type { TopicNames } from '../schema/topics.js';
 import type { Spool } from '../spool/spool.js';
+import { Control } from './control.js';
+import type { Delivery } from './delivery.js';
 import { Identity } from './identity.js';
-import { type Heard, Intake } from './intake.js';
+import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
 import { type DragonSyncSource, Poller } from './poller.js';
 import { Publisher } from './publisher.js';
 import { type PerDrone, States } from './states.js';
-import { buildStatus } from './status.js';
+import { buildCondition, type KitCondition, ledgerOf } from './status.js';
+import { StatusReporter } from './status-reporter.js';
 import { StatusServer } from './status-server.js';
 import { Uplink, type UplinkOptions } from './uplink.js';
 
 export interface KitOptions {
   readonly spool: Spool;
+  readonly spoolPath: string;
   readonly source: DragonSyncSource;
   readonly pollMs: number;
   readonly aircraftIntervalMs: number;
@@ -27,15 +32,22 @@ export interface KitOptions {
   readonly broker: UplinkOptions['broker'] | null;
   readonly topics: TopicNames;
   readonly qos: Readonly<Record<Kind, Qos>>;
+  readonly delivery: Delivery;
+  /** False leaves what an outage held back in the spool. */
+  readonly mayReplay: boolean;
+  /** The most kilobits a second for the backlog; 0 for no limit. */
+  readonly drainRateKbps: number;
   readonly perDrone: PerDrone | null;
   readonly kitId: string | null;
   readonly kitIdFile: string;
   /** Null serves none. */
   readonly statusPort: number | null;
+  /** The spool is damaged: only a new start can mend that. */
+  readonly onCorrupt: (error: Error) => void;
   readonly log: Logger;
 }
 
-const STATUS_EVERY_MS = 30_000;
+const MAINTAIN_EVERY_MS = 60_000;
 
 export class Kit implements Part {
   readonly name = 'kit';
@@ -46,15 +58,34 @@ export class Kit implements Part {
   private readonly poller: Poller;
   private readonly uplink: Uplink | null;
   private readonly statusServer: StatusServer | null;
+  private readonly reporter: StatusReporter;
+  private readonly control: Control;
   private states: States | null = null;
-  private statusTimer: NodeJS.Timeout | undefined;
-  private statusN = 0;
+  private maintainTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: KitOptions) {
-    const { spool, log, source, pollMs, topics, qos } = options;
+    const { spool, log, source, pollMs, topics, qos, delivery, mayReplay, drainRateKbps } = options;
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
-    this.publisher = new Publisher({ spool, outgoing: { topics, qos }, log });
+    this.reporter = new StatusReporter({ condition: () => this.condition(), ledger: () => this.ledger(), log });
+    this.publisher = new Publisher({
+      spool,
+      outgoing: { topics, qos },
+      delivery,
+      mayReplay,
+      drainRateKbps,
+      onHello: (hello) => this.reporter.hello(hello),
+      onSpoolError: (error) => this.checkDamage(error),
+      log,
+    });
+    this.control = new Control({
+      path: options.spoolPath,
+      spool,
+      onRequeued: () => this.publisher.restart(),
+      onRebound: () => this.publisher.rebound(),
+      takeAck: (ack) => this.publisher.takeAck(ack),
+      log,
+    });
     this.poller = new Poller({
       source,
       pollMs,
@@ -76,8 +107,12 @@ export class Kit implements Part {
       identity,
       publisher,
       values,
-      onConnected: (kitId) => this.onConnected(kitId),
+      onConnected: (link, kitId) => {
+        this.statesOf(kitId).online();
+        this.reporter.begin(link, kitId);
+      },
       onLeaving: () => this.states?.offline(),
+      onGone: () => this.reporter.end(),
       log: this.options.log,
     });
   }
@@ -85,26 +120,36 @@ export class Kit implements Part {
   async start(): Promise<void> {
     this.identity.lookAround();
     await this.statusServer?.start();
+    await this.control.start();
     this.uplink?.start();
     this.poller.start();
-    this.statusTimer = setInterval(() => this.sayStatus(), STATUS_EVERY_MS);
+    this.maintainTimer = setInterval(() => this.maintain(), MAINTAIN_EVERY_MS);
   }
 
   /** Intake first, then what is under way, then the spool: the rest is there at the next start. */
   async stop(): Promise<void> {
-    clearInterval(this.statusTimer);
+    clearInterval(this.maintainTimer);
     await this.poller.stop();
     await this.uplink?.stop();
+    await this.control.stop();
     await this.statusServer?.stop();
     this.options.spool.close();
   }
 
   /** What the kit knows of itself now. */
   status(): KitStatus {
+    return { ...this.condition(), ledger: this.ledger() };
+  }
+
+  private ledger(): KitStatus['ledger'] {
+    return ledgerOf(this.options.spool.ledger());
+  }
+
+  private condition(): KitCondition {
     const { spool } = this.options;
-    return buildStatus(spool, {
+    return buildCondition(spool, {
       opening: spool.opening,
-      n: this.statusN,
+      n: this.reporter.n,
       kitId: this.identity.current() ?? '',
       nowMs: Date.now(),
       resent: this.publisher.counts.resent,
@@ -115,6 +160,11 @@ export class Kit implements Part {
         reconnects: this.uplink?.reconnects ?? 0,
         published: this.publisher.counts.published,
         denied: this.publisher.denied,
+        deaf: this.publisher.isDeaf,
+        delivery: this.options.delivery,
+        store_id: spool.storeId(),
+        store_conflict: this.publisher.servers.conflict,
+        served: this.publisher.servers.isServed,
       },
       source: {
         state: this.poller.state,
@@ -126,7 +176,7 @@ export class Kit implements Part {
   }
 
   private take(heard: readonly Heard[]): void {
-    const accepted = this.intake.take(heard.filter(({ kind }) => this.options.kinds.has(kind)));
+    const accepted = this.accept(heard.filter(({ kind }) => this.options.kinds.has(kind)));
     if (accepted.length === 0) return;
     this.publisher.wake();
     const kitId = this.identity.current();
@@ -134,18 +184,31 @@ export class Kit implements Part {
     for (const one of accepted) this.statesOf(kitId).accepted(one);
   }
 
+  private accept(heard: readonly Heard[]): Accepted[] {
+    try {
+      return this.intake.take(heard);
+    } catch (thrown: unknown) {
+      this.checkDamage(thrown);
+      throw thrown;
+    }
+  }
+
+  private checkDamage(thrown: unknown): void {
+    if (errorCode(thrown) === 'corrupt') this.options.onCorrupt(toError(thrown));
+  }
+
   private statesOf(kitId: string): States {
     this.states ??= new States(this.values, this.options.topics, kitId, this.options.perDrone);
     return this.states;
   }
 
-  private onConnected(kitId: string): void {
-    this.statesOf(kitId).online();
-    this.sayStatus();
-  }
-
-  private sayStatus(): void {
-    this.statusN += 1;
-    this.states?.status(this.status());
+  private maintain(): void {
+    try {
+      const rows = this.options.spool.maintain();
+      if (rows > 0) this.options.log.warn({ rows }, 'evicted: older than [SPOOL] max_age_h');
+    } catch (thrown: unknown) {
+      this.checkDamage(thrown);
+      this.options.log.error(`the spool could not be looked after: ${toError(thrown).message}`);
+    }
   }
 }

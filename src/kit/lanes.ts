@@ -8,7 +8,7 @@ const READ_AHEAD_ROWS = 100;
 
 export interface NextRow {
   readonly row: SpoolRow;
-  /** True for what was accepted before the connection began. */
+  /** True for what was there when the lanes began, and for what is sent again. */
   readonly replay: boolean;
 }
 
@@ -19,30 +19,49 @@ export interface LanesOptions {
   readonly skip: (row: SpoolRow) => boolean;
 }
 
+export interface Place {
+  readonly window: number;
+  readonly backlogInFlight: number;
+  readonly mayBacklog: boolean;
+}
+
 export class Lanes {
   private readonly backlog: Lane;
   private readonly live: Lane;
 
-  constructor({ read, lastId, skip }: LanesOptions) {
-    const boundary = lastId();
+  /** What has an id above `boundary` is new. */
+  constructor({ read, lastId, skip }: LanesOptions, boundary = lastId()) {
     this.backlog = new Lane(0, () => boundary, read, skip);
     this.live = new Lane(boundary, lastId, read, skip);
   }
 
   /** Null when there is nothing (more) to send. */
-  next(backlogInFlight: number, window: number): NextRow | null {
+  next({ window, backlogInFlight, mayBacklog }: Place): NextRow | null {
     const backlogFirst = backlogInFlight < Math.ceil(window / BACKLOG_SHARE);
     const order = backlogFirst ? [this.backlog, this.live] : [this.live, this.backlog];
     for (const lane of order) {
+      if (lane === this.backlog && !mayBacklog) continue;
       const row = lane.next();
       if (row !== null) return { row, replay: lane === this.backlog };
     }
     return null;
   }
+
+  /** Puts a row that was sent already before the rest of the backlog. */
+  again(row: SpoolRow): void {
+    this.backlog.prepend(row);
+  }
+
+  /** These are gone from the spool: read ahead or not, they are not sent. */
+  drop(ids: ReadonlySet<number>): void {
+    this.backlog.drop(ids);
+    this.live.drop(ids);
+  }
 }
 
 /** Rows of one span of ids, in order, read a few at a time: memory does not grow with the backlog. */
 class Lane {
+  /** The next one last. */
   private ahead: SpoolRow[] = [];
 
   constructor(
@@ -54,14 +73,26 @@ class Lane {
 
   next(): SpoolRow | null {
     for (;;) {
-      if (this.ahead.length === 0) {
-        const uptoId = this.uptoId();
-        if (this.afterId >= uptoId) return null;
-        this.ahead = this.read(this.afterId, uptoId, READ_AHEAD_ROWS).reverse();
-        this.afterId = this.ahead[0]?.id ?? uptoId;
-      }
       const row = this.ahead.pop();
       if (row !== undefined && !this.skip(row)) return row;
+      if (row === undefined && !this.readAhead()) return null;
     }
+  }
+
+  prepend(row: SpoolRow): void {
+    this.ahead.push(row);
+  }
+
+  drop(ids: ReadonlySet<number>): void {
+    if (this.ahead.length > 0) this.ahead = this.ahead.filter(({ id }) => !ids.has(id));
+  }
+
+  /** False when there is nothing left. */
+  private readAhead(): boolean {
+    const uptoId = this.uptoId();
+    if (this.afterId >= uptoId) return false;
+    this.ahead = this.read(this.afterId, uptoId, READ_AHEAD_ROWS).reverse();
+    this.afterId = this.ahead[0]?.id ?? uptoId;
+    return true;
   }
 }

@@ -1,5 +1,6 @@
 // One connection's worth of sending: rows leave the spool's lanes into a window of our own, and leave the spool when
-// they are confirmed. Nothing here outlives the connection; what was not confirmed is simply still in the spool.
+// they are confirmed (by the broker or by the server: delivery.ts). Nothing here outlives the connection; what was not
+// confirmed is simply still in the spool.
 import { toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { MqttLink, Qos } from '../base/mqtt-link.js';
@@ -7,8 +8,13 @@ import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
 import type { Kind } from '../schema/kinds.js';
 import { historyTopic, type TopicNames } from '../schema/topics.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
+import { AckWindow } from './ack-window.js';
 import { kindOf } from './classes.js';
-import { Lanes } from './lanes.js';
+import type { OnConfirmed } from './delivery.js';
+import { Lanes, type NextRow } from './lanes.js';
+import type { SentLog } from './sent-log.js';
+import type { Servers } from './servers.js';
+import type { Throttle } from './throttle.js';
 
 export interface Outgoing {
   readonly kitId: string;
@@ -23,50 +29,65 @@ export interface SendCounts {
 }
 
 export interface SessionOptions {
-  readonly link: MqttLink;
+  readonly link: Pick<MqttLink, 'publish' | 'maximumPacketBytes'>;
   readonly spool: Spool;
+  /** The rows with an id up to this one are backlog; without it, all that are there. */
+  readonly backlogUptoId?: number;
   readonly outgoing: Outgoing;
-  /** How many messages may be unconfirmed at once. */
+  /** How many messages may be unconfirmed by the broker at once. */
   readonly window: number;
   readonly counts: SendCounts;
-  /** Rows that were on their way when an earlier connection broke. */
-  readonly unsure: Set<number>;
+  readonly sent: SentLog;
+  readonly servers: Servers;
+  /** What a broker's confirmation is worth now. */
+  readonly onConfirmed: () => OnConfirmed;
+  /** False leaves the backlog in the spool. */
+  readonly mayReplay: boolean;
+  readonly throttle: Throttle;
+  /** The spool could not be read. */
+  readonly onUnreadable: (error: Error) => void;
   readonly log: Logger;
+  readonly now: () => number;
 }
 
 /** The largest packet we send: what brokers are set up for, and what the server takes. */
 const MAX_PACKET_BYTES = 65_536;
 /** Fixed header, topic length, packet id and properties of a PUBLISH [MQTT5-3.3]. */
 const PACKET_OVERHEAD_BYTES = 32;
-const DELIVER_EVERY_MS = 50;
-const DELIVER_EVERY_ROWS = 500;
+const SETTLE_EVERY_MS = 50;
+const SETTLE_EVERY_ROWS = 500;
 const AFTER_QUOTA_MS = 5_000;
 const AFTER_DENIAL_MS = 60_000;
 const AFTER_FULL_DISK_MS = 1_000;
+const AFTER_UNREADABLE_MS = 5_000;
 
 export class PublishSession {
-  /** Rows sent and not confirmed yet. */
+  /** Rows sent and not confirmed by the broker yet. */
   readonly inFlight = new Map<number, { row: SpoolRow; replay: boolean }>();
   /** Kinds whose topic the broker denies us. */
   readonly denied = new Set<Kind>();
   confirmedRows = 0;
   lastSentAt = 0;
+  private readonly ackWindow: AckWindow;
+  /** Confirmed by the broker, and not settled with the spool yet. */
   private confirmed = new Map<number, SpoolRow>();
   private backlogInFlight = 0;
   private lanes: Lanes;
   private paused = false;
   private ended = false;
   private readonly timers = new Set<NodeJS.Timeout>();
-  private deliverTimer: NodeJS.Timeout | undefined;
+  private settleTimer: NodeJS.Timeout | undefined;
+  private throttleTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: SessionOptions) {
-    this.lanes = this.freshLanes();
+    this.ackWindow = new AckWindow(options);
+    this.lanes = this.freshLanes(options.backlogUptoId);
   }
 
   /** Fills the window. Call it whenever rows were accepted. */
   pump(): void {
     while (!this.ended && !this.paused && this.inFlight.size < this.options.window) {
-      const next = this.lanes.next(this.backlogInFlight, this.options.window);
+      const next = this.next();
       if (next === null) return;
       this.send(next.row, next.replay);
     }
@@ -76,16 +97,84 @@ export class PublishSession {
     return this.inFlight.size === 0;
   }
 
-  /** Sends nothing more, and takes what was confirmed out of the spool. */
+  /** Call it once a second: sends again what is due, and notices when no server answers. */
+  tick(): void {
+    if (this.options.onConfirmed() === 'await-ack') {
+      if (this.ackWindow.isSilent) {
+        this.options.servers.fellSilent();
+        this.restart();
+      } else if (this.ackWindow.overflowed && this.ackWindow.size === 0) this.restart();
+      else if (this.options.mayReplay) this.resendDue();
+    }
+    this.pump();
+  }
+
+  /** What is not acknowledged goes again, as backlog: a server is new, or is back, or is gone. */
+  restart(): void {
+    // By what a confirmation was worth until now.
+    this.settle();
+    this.ackWindow.clear();
+    this.lanes = this.freshLanes();
+    // They are passed over in the lanes while they are on their way, and must not be forgotten.
+    for (const { row, replay } of this.inFlight.values()) this.ackWindow.onSent(row, replay);
+    this.pump();
+  }
+
+  /** An acknowledgement came. */
+  onAcknowledgement(): void {
+    this.ackWindow.onAcknowledgement();
+  }
+
+  /** Rows were acknowledged, and are out of the spool. */
+  released(ids: readonly number[]): void {
+    for (const id of ids) this.ackWindow.release(id);
+    this.lanes.drop(new Set(ids));
+    this.pump();
+  }
+
+  /** Sends nothing more, and settles what was confirmed. */
   end(): void {
     this.ended = true;
     for (const timer of this.timers) clearTimeout(timer);
-    this.deliver();
-    clearTimeout(this.deliverTimer);
+    clearTimeout(this.throttleTimer);
+    this.settle();
+    clearTimeout(this.settleTimer);
+  }
+
+  private next(): NextRow | null {
+    const { window, onUnreadable } = this.options;
+    try {
+      return this.lanes.next({ window, backlogInFlight: this.backlogInFlight, mayBacklog: this.mayBacklog() });
+    } catch (thrown: unknown) {
+      onUnreadable(toError(thrown));
+      this.pause('the spool could not be read', AFTER_UNREADABLE_MS);
+      return null;
+    }
+  }
+
+  private mayBacklog(): boolean {
+    const { mayReplay, throttle, onConfirmed } = this.options;
+    if (!mayReplay || (onConfirmed() === 'await-ack' && !this.ackWindow.isOpen)) return false;
+    const waitMs = throttle.waitMs();
+    if (waitMs === 0) return true;
+    this.throttleTimer ??= setTimeout(() => {
+      this.throttleTimer = undefined;
+      this.pump();
+    }, waitMs);
+    return false;
+  }
+
+  private resendDue(): void {
+    const { spool } = this.options;
+    for (const { id, class: c } of this.ackWindow.takeDue((one) => this.inFlight.has(one))) {
+      const row = spool.get(c, id);
+      if (row === null) this.ackWindow.release(id);
+      else this.lanes.again(row);
+    }
   }
 
   private send(row: SpoolRow, replay: boolean): void {
-    const { link, outgoing, counts, unsure } = this.options;
+    const { link, outgoing, counts, sent, throttle, now } = this.options;
     const kind = kindOf(row.class);
     const topic = historyTopic(outgoing.topics, kind, outgoing.kitId);
     const sink = { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq, ...(replay ? { replay } : {}) } as const;
@@ -96,23 +185,25 @@ export class PublishSession {
       this.setAside(row, `too large: ${bytes} bytes, ${limit} are allowed`);
       return;
     }
-    if (unsure.delete(row.id)) counts.resent += 1;
+    if (!sent.add(row)) counts.resent += 1;
     this.inFlight.set(row.id, { row, replay });
-    if (replay) this.backlogInFlight += 1;
-    this.lastSentAt = performance.now();
+    if (replay) {
+      this.backlogInFlight += 1;
+      throttle.spend(bytes);
+    }
+    this.ackWindow.onSent(row, replay);
+    this.lastSentAt = now();
     link.publish({ topic, payload, qos: outgoing.qos[kind], retain: false }).then(
-      () => this.onConfirmed(row),
+      () => this.onPublished(row),
       (error: unknown) => this.onRefused(row, error),
     );
   }
 
-  private onConfirmed(row: SpoolRow): void {
+  private onPublished(row: SpoolRow): void {
     this.options.counts.published[kindOf(row.class)] += 1;
     this.confirmedRows += 1;
-    this.confirmed.set(row.id, row);
-    this.leaveWindow(row);
-    if (this.confirmed.size >= DELIVER_EVERY_ROWS || this.ended) this.deliver();
-    else this.deliverTimer ??= setTimeout(() => this.deliver(), DELIVER_EVERY_MS);
+    this.leaveFlight(row);
+    if (this.options.onConfirmed() !== 'await-ack') this.settleSoon(row);
     this.pump();
   }
 
@@ -120,9 +211,10 @@ export class PublishSession {
     const error = toError(thrown) as Error & { code?: string };
     // Unknown whether it arrived: it stays in flight for whoever asks why the connection broke, and in the spool.
     if (error.code === 'closed') return;
-    this.leaveWindow(row);
+    this.leaveFlight(row);
+    this.ackWindow.release(row.id);
     if (error.code === 'not-authorised') this.hold(row, error);
-    else if (error.code === 'quota') this.pause(error);
+    else if (error.code === 'quota') this.pause(error.message, AFTER_QUOTA_MS);
     else this.setAside(row, error.message);
     this.pump();
   }
@@ -136,15 +228,16 @@ export class PublishSession {
     this.later(AFTER_DENIAL_MS, () => this.denied.delete(kind));
   }
 
-  private pause(error: Error): void {
+  private pause(why: string, ms: number): void {
     if (this.paused) return;
     this.paused = true;
-    this.options.log.warn(`${error.message}: waiting`);
-    this.later(AFTER_QUOTA_MS, () => {
+    this.options.log.warn(`${why}: waiting`);
+    this.later(ms, () => {
       this.paused = false;
     });
   }
 
+  /** On a full disk it can't be set aside, and stays where it is: passed over on this connection, never in the way. */
   private setAside(row: SpoolRow, reason: string): void {
     const { spool, log } = this.options;
     const identity = { kind: kindOf(row.class), epoch: row.epoch, seq: row.seq };
@@ -156,21 +249,31 @@ export class PublishSession {
     }
   }
 
-  private deliver(): void {
-    clearTimeout(this.deliverTimer);
-    this.deliverTimer = undefined;
+  private settleSoon(row: SpoolRow): void {
+    this.confirmed.set(row.id, row);
+    if (this.confirmed.size >= SETTLE_EVERY_ROWS || this.ended) this.settle();
+    else this.settleTimer ??= setTimeout(() => this.settle(), SETTLE_EVERY_MS);
+  }
+
+  private settle(): void {
+    clearTimeout(this.settleTimer);
+    this.settleTimer = undefined;
     if (this.confirmed.size === 0) return;
+    const { spool, onConfirmed, log } = this.options;
+    const rows = [...this.confirmed.values()];
+    const way = onConfirmed();
     try {
-      this.options.spool.deliver([...this.confirmed.values()]);
+      if (way === 'delete') spool.deliver(rows);
+      else if (way === 'hand-over') spool.handOver(rows);
       this.confirmed = new Map();
     } catch (thrown: unknown) {
       // They stay in the spool, at worst to be sent again, which the server refuses.
-      this.options.log.error(`confirmed messages could not be deleted: ${toError(thrown).message}`);
-      if (!this.ended) this.deliverTimer = setTimeout(() => this.deliver(), AFTER_FULL_DISK_MS);
+      log.error(`confirmed messages could not be taken off the spool: ${toError(thrown).message}`);
+      if (!this.ended) this.settleTimer = setTimeout(() => this.settle(), AFTER_FULL_DISK_MS);
     }
   }
 
-  private leaveWindow(row: SpoolRow): void {
+  private leaveFlight(row: SpoolRow): void {
     if (this.inFlight.get(row.id)?.replay) this.backlogInFlight -= 1;
     this.inFlight.delete(row.id);
   }
@@ -186,12 +289,17 @@ export class PublishSession {
     this.timers.add(timer);
   }
 
-  private freshLanes(): Lanes {
+  private freshLanes(backlogUptoId?: number): Lanes {
     const { spool } = this.options;
-    return new Lanes({
-      read: (afterId, uptoId, limit) => spool.read(afterId, uptoId, limit),
-      lastId: () => spool.lastId(),
-      skip: (row) => this.inFlight.has(row.id) || this.confirmed.has(row.id) || this.denied.has(kindOf(row.class)),
-    });
+    const isOut = ({ id }: SpoolRow): boolean =>
+      this.inFlight.has(id) || this.confirmed.has(id) || this.ackWindow.has(id);
+    return new Lanes(
+      {
+        read: (afterId, uptoId, limit) => spool.read(afterId, uptoId, limit),
+        lastId: () => spool.lastId(),
+        skip: (row) => isOut(row) || this.denied.has(kindOf(row.class)),
+      },
+      backlogUptoId,
+    );
   }
 }

@@ -1,16 +1,31 @@
-// Sends the spool, connection after connection, and finds the message that breaks each of them.
+// Sends the spool, connection after connection: listens to the servers, keeps what outlives a connection, and finds the
+// message that breaks each of them.
+import { sleep } from '../base/backoff.js';
+import { type AppError, errorCode, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
-import type { MqttLink } from '../base/mqtt-link.js';
+import type { IncomingMessage, MqttLink } from '../base/mqtt-link.js';
+import type { Ack } from '../schema/ack.js';
+import type { Hello } from '../schema/hello.js';
 import { type Kind, perKind } from '../schema/kinds.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { type Delivery, onConfirmed } from './delivery.js';
 import { type Outgoing, PublishSession, type SendCounts } from './publish-session.js';
+import { SentLog } from './sent-log.js';
+import { ServerDialogue } from './server-dialogue.js';
+import { readServerMessage, serverFilters } from './server-messages.js';
+import { Servers } from './servers.js';
+import { Throttle } from './throttle.js';
 
 /**
  * QoS 1 gains nothing above 100; of QoS 2, mosquitto loses what is beyond 20 without a word (on 3.1.1) or as an error.
  */
 const WINDOW = { 0: 100, 1: 100, 2: 10 } as const;
-/** One place of the broker's receive maximum is left to the state topics. */
-const STATE_PLACES = 1;
+/** Places of the broker's receive maximum that are left to the state topics and to the status. */
+const STATE_PLACES = 2;
+/** How long the servers' retained hellos may take to come before anything is sent. */
+const HELLO_MS = 2_000;
+const TICK_MS = 1_000;
 
 /** After so many connections that broke without confirming anything, messages go out one at a time. */
 const FRUITLESS_BEFORE_SINGLE = 2;
@@ -21,48 +36,146 @@ const STRIKES_BEFORE_QUARANTINE = 2;
 export interface PublisherOptions {
   readonly spool: Spool;
   readonly outgoing: Omit<Outgoing, 'kitId'>;
+  readonly delivery: Delivery;
+  /** False leaves what an outage held back in the spool. */
+  readonly mayReplay: boolean;
+  /** The most kilobits a second for the backlog; 0 for no limit. */
+  readonly drainRateKbps: number;
+  /** A server has said hello. */
+  readonly onHello: (hello: Hello) => void;
+  /** The spool could not be read or written. */
+  readonly onSpoolError: (error: Error) => void;
   readonly log: Logger;
 }
 
 export class Publisher {
   readonly counts: SendCounts = { published: perKind(() => 0), resent: 0 };
-  private readonly unsure = new Set<number>();
+  readonly servers: Servers;
+  /** The broker does not let us hear what servers say. */
+  isDeaf = false;
+  private readonly sent: SentLog;
+  private readonly acknowledgements: Acknowledgements;
+  private readonly dialogue: ServerDialogue;
+  private readonly throttle: Throttle;
   private session: PublishSession | null = null;
   private fruitless = 0;
   private suspect: { id: number; strikes: number } | null = null;
 
-  constructor(private readonly options: PublisherOptions) {}
+  constructor(private readonly options: PublisherOptions) {
+    const { spool, drainRateKbps, log } = options;
+    this.servers = new Servers(() => spool.storeId(), log);
+    this.sent = new SentLog(() => spool.currentEpoch());
+    this.throttle = new Throttle(drainRateKbps);
+    this.acknowledgements = new Acknowledgements({
+      spool,
+      credible: (covered) => this.sent.credible(covered),
+      onReleased: (ids) => this.session?.released(ids),
+      log,
+    });
+    const { servers, acknowledgements } = this;
+    this.dialogue = new ServerDialogue({ spool, servers, acknowledgements, session: () => this.session });
+  }
 
   /** Rows were accepted. */
   wake(): void {
     this.session?.pump();
   }
 
+  /** Rows of any age wait again: the whole spool is looked at. */
+  restart(): void {
+    this.session?.restart();
+  }
+
+  /** An acknowledgement that a person brought; resolves when all it covers is deleted. */
+  async takeAck(ack: Ack): Promise<void> {
+    if (this.acknowledgements.take(ack, { isByHand: true })) this.session?.restart();
+    await this.acknowledgements.idle();
+  }
+
+  /** The kit is bound to no database any more. */
+  rebound(): void {
+    this.servers.forgetConflict();
+    this.restart();
+  }
+
   get denied(): Kind[] {
     return [...(this.session?.denied ?? [])];
   }
 
+  /** Before anything is said on a connection: an answer to the first status must find us listening. */
+  async listen(link: MqttLink, kitId: string): Promise<void> {
+    const { delivery, log } = this.options;
+    this.servers.begin();
+    if (delivery === 'broker') return;
+    link.onMessage((message) => this.onMessage(message, kitId));
+    try {
+      await link.subscribe(serverFilters(kitId), 1);
+      this.isDeaf = false;
+    } catch (thrown: unknown) {
+      const { code, message, hint } = thrown as AppError;
+      if (code === 'closed') return; // whoever waits for the link will see
+      this.isDeaf = true;
+      log.error({ code, hint }, `${message}: no server can acknowledge anything`);
+    }
+  }
+
   /** Sends until the link closes, or until `stop` aborts and what can be sent within `flushMs` is. */
   async run(link: MqttLink, kitId: string, stop: AbortSignal, flushMs: number): Promise<void> {
-    const { spool, outgoing, log } = this.options;
+    const { spool, delivery } = this.options;
+    const backlogUptoId = spool.lastId(); // what is heard while we wait is new
+    if (delivery !== 'broker') await Promise.race([sleep(HELLO_MS, stop), link.closed]);
     const window = this.windowFor(link);
-    const session = new PublishSession({
-      link,
-      spool,
-      outgoing: { ...outgoing, kitId },
-      window,
-      counts: this.counts,
-      unsure: this.unsure,
-      log,
-    });
+    const session = this.openSession(link, kitId, window, backlogUptoId);
     this.session = session;
     session.pump();
+    const ticking = setInterval(() => session.tick(), TICK_MS);
     const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([link.closed, stop.aborted ? undefined : stopped]);
+    clearInterval(ticking);
     if (stop.aborted) await untilIdle(session, link, flushMs);
     this.session = null;
     session.end();
-    if (!stop.aborted) this.judge(session, window);
+    if (stop.aborted) await this.acknowledgements.idle();
+    else this.judge(session, window);
+  }
+
+  private openSession(link: MqttLink, kitId: string, window: number, backlogUptoId: number): PublishSession {
+    const { spool, outgoing, delivery, mayReplay, onSpoolError, log } = this.options;
+    const { counts, sent, servers, throttle } = this;
+    return new PublishSession({
+      link,
+      spool,
+      backlogUptoId,
+      outgoing: { ...outgoing, kitId },
+      window,
+      counts,
+      sent,
+      servers,
+      onConfirmed: () => onConfirmed(delivery, spool.storeId() !== null, servers.isServed),
+      mayReplay,
+      throttle,
+      onUnreadable: onSpoolError,
+      log,
+      now: () => performance.now(),
+    });
+  }
+
+  private onMessage(incoming: IncomingMessage, kitId: string): void {
+    incoming.ack();
+    const message = readServerMessage(incoming, kitId);
+    if (message === null) return;
+    try {
+      if ('ack' in message) this.dialogue.acknowledgement(message.ack);
+      else {
+        this.options.onHello(message.hello);
+        this.dialogue.hello(message.hello, incoming.retain);
+      }
+    } catch (thrown: unknown) {
+      // Of a disk that is full or fails. What was not acknowledged is acknowledged again when it is sent again.
+      const error = toError(thrown);
+      this.options.log.error({ code: errorCode(error) }, `a server's word could not be taken: ${error.message}`);
+      this.options.onSpoolError(error);
+    }
   }
 
   private windowFor(link: MqttLink): number {
@@ -77,7 +190,6 @@ export class Publisher {
    */
   private judge(session: PublishSession, window: number): void {
     const sent = [...session.inFlight.values()].map(({ row }) => row);
-    for (const row of sent) this.unsure.add(row.id);
     if (session.confirmedRows > 0 || sent.length === 0) {
       this.fruitless = 0;
       return;

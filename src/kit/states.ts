@@ -1,8 +1,7 @@
 // What the kit says of itself and of each drone on the state topics (DragonSync sinks/mqtt_sink.py has the same).
 import type { OutgoingMessage, Qos } from '../base/mqtt-link.js';
 import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
-import type { KitStatus } from '../schema/status.js';
-import { perDroneTopic, serviceTopic, statusTopic, systemTopics, type TopicNames } from '../schema/topics.js';
+import { perDroneTopic, serviceTopic, systemTopics, type TopicNames } from '../schema/topics.js';
 import type { Accepted } from './intake.js';
 import type { LastValues } from './last-values.js';
 
@@ -35,10 +34,6 @@ export class States {
   private availability(payload: 'online' | 'offline'): void {
     this.values.set({ topic: serviceTopic(this.kitId), payload, qos: 1, retain: true });
     this.values.set({ topic: systemTopics(this.topics, this.kitId).availability, payload, qos: 1, retain: true });
-  }
-
-  status(status: KitStatus): void {
-    this.values.set({ topic: statusTopic(this.kitId), payload: JSON.stringify(status), qos: 1, retain: true });
   }
 
   accepted({ kind, thing, row }: Accepted): void {

@@ -16,7 +16,13 @@ export interface StatusInputs {
   readonly source: KitStatus['source'];
 }
 
-export function buildStatus(spool: Spool, inputs: StatusInputs): KitStatus {
+/** Without the ledger, which takes a look-up for every stream there ever was. */
+export type KitCondition = Pick<
+  KitStatus,
+  'v' | 'kit_id' | 'version' | 'time' | 'clock_offset_s' | 'opening' | 'n' | 'spool' | 'counts' | 'link' | 'source'
+>;
+
+export function buildCondition(spool: Spool, inputs: StatusInputs): KitCondition {
   const counts = spool.counts();
   return {
     v: 1,
@@ -26,7 +32,6 @@ export function buildStatus(spool: Spool, inputs: StatusInputs): KitStatus {
     clock_offset_s: null,
     opening: inputs.opening,
     n: inputs.n,
-    ledger: ledgerOf(spool.ledger()),
     ...spoolOf(counts),
     counts: { ...countsOf(counts), resent: inputs.resent, refused: inputs.refused },
     link: inputs.link,
@@ -44,10 +49,10 @@ export function ledgerOf(streams: readonly StreamLedger[]): KitStatus['ledger'] 
 }
 
 export function spoolOf(counts: SpoolCounts): Pick<KitStatus, 'spool'> {
-  const { classes, waiting, quarantined, bytes, oldestAtMs } = counts;
+  const { classes, waiting, handedOver: handed_over, quarantined, bytes, oldestAtMs } = counts;
   const oldest_at = oldestAtMs === null ? null : new Date(oldestAtMs).toISOString();
   const waiting_by_kind = Object.fromEntries([...classes].map(([c, of]) => [kindOf(c), of.waiting]));
-  return { spool: { waiting, waiting_by_kind, handed_over: 0, quarantined, bytes, oldest_at } };
+  return { spool: { waiting, waiting_by_kind, handed_over, quarantined, bytes, oldest_at } };
 }
 
 /** Over the whole life of the spool. */
@@ -56,6 +61,7 @@ export function countsOf({ classes }: SpoolCounts): {
   delivered: number;
   accepted_by_kind: Partial<Record<Kind, number>>;
   evicted: Partial<Record<Kind, number>>;
+  evicted_handed_over: Partial<Record<Kind, number>>;
 } {
   const list = [...classes];
   const byKind = (pick: (counts: ClassCounts) => number): Partial<Record<Kind, number>> =>
@@ -65,5 +71,6 @@ export function countsOf({ classes }: SpoolCounts): {
     delivered: list.reduce((sum, [, { delivered }]) => sum + delivered, 0),
     accepted_by_kind: byKind(({ accepted }) => accepted),
     evicted: byKind(({ evicted }) => evicted),
+    evicted_handed_over: byKind(({ evictedHandedOver }) => evictedHandedOver),
   };
 }

@@ -15,9 +15,12 @@ export interface UplinkOptions {
   readonly identity: Identity;
   readonly publisher: Publisher;
   readonly values: LastValues;
-  readonly onConnected: (kitId: string) => void;
+  /** Before anything of the history is sent. */
+  readonly onConnected: (link: MqttLink, kitId: string) => void;
   /** The last thing said before leaving. */
   readonly onLeaving: (kitId: string) => void;
+  /** Nothing more is said on this connection. */
+  readonly onGone: () => Promise<void>;
   readonly log: Logger;
 }
 
@@ -62,15 +65,16 @@ export class Uplink implements Part {
   }
 
   private async use(link: MqttLink, kitId: string): Promise<void> {
-    const { publisher, values, onConnected, onLeaving } = this.options;
+    const { publisher, values, onConnected, onLeaving, onGone } = this.options;
     this.connected = true;
     if (this.everConnected) this.reconnects += 1;
     this.everConnected = true;
-    onConnected(kitId);
+    await publisher.listen(link, kitId);
+    onConnected(link, kitId);
     values.begin(link);
     await publisher.run(link, kitId, this.stopping.signal, FLUSH_MS);
     if (this.stopping.signal.aborted) onLeaving(kitId);
-    await values.end();
+    await Promise.all([values.end(), onGone()]);
     this.connected = false;
   }
 }

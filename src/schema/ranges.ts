@@ -36,6 +36,17 @@ export class Ranges {
     return range !== undefined && range[0] <= value;
   }
 
+  /** What of first..last is in the set. */
+  within(first: number, last: number): Range[] {
+    const found: Range[] = [];
+    for (let i = this.firstReaching(first); i < this.list.length; i += 1) {
+      const [low, high] = this.list[i] ?? [last + 1, last];
+      if (low > last) break;
+      found.push([Math.max(low, first), Math.min(high, last)]);
+    }
+    return found;
+  }
+
   /** What of first..last is not in the set. */
   gaps(first: number, last: number): Range[] {
     const missing: Range[] = [];

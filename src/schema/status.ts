@@ -16,6 +16,8 @@ export const kitStatus = z.looseObject({
   /** Random, per opening of the spool; with `n`, which rises by one, it tells a newer status from an older one. */
   opening: z.string(),
   n: count,
+  /** Set on the parts of a listing of every stream the spool ever had; else only those that changed are there. */
+  listing: z.object({ part: z.number().int().min(1), of: z.number().int().min(1) }).optional(),
   ledger: z.array(
     z.object({
       epoch,
@@ -35,6 +37,7 @@ export const kitStatus = z.looseObject({
     resent: count,
     refused: count,
     evicted: z.partialRecord(z.enum(KINDS), count),
+    evicted_handed_over: z.partialRecord(z.enum(KINDS), count),
   }),
   link: z.looseObject({ connected: z.boolean(), reconnects: count }),
   source: z.looseObject({ state: z.string() }),

@@ -55,6 +55,12 @@ export function statusTopic(kitId: string): string {
   return `wardragon/sink/${kitLevel(kitId)}/status`;
 }
 
+export function ackTopic(kitId: string): string {
+  return `wardragon/sink/${kitLevel(kitId)}/ack`;
+}
+
+export const HELLO_FILTER = 'wardragon/ingest/+/hello';
+
 export function helloTopic(serverId: string): string {
   return `wardragon/ingest/${kitLevel(serverId)}/hello`;
 }

@@ -4,7 +4,16 @@ import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { type Kind, perKind } from '../schema/kinds.js';
-import type { Batch, CommitResult, KindCounts, Observation, Reject, Store } from './store.js';
+import type {
+  Batch,
+  CommitCounts,
+  CommitResult,
+  CommittedStream,
+  KindCounts,
+  Observation,
+  Reject,
+  Store,
+} from './store.js';
 
 export interface Received {
   readonly batch: Batch;
@@ -14,6 +23,8 @@ export interface Received {
 
 export interface BatcherOptions {
   readonly store: Pick<Store, 'commit'>;
+  /** A batch is in the database, and acknowledged to the broker. */
+  readonly onCommitted?: (batch: Batch, streams: readonly CommittedStream[]) => void;
   /** The database went away, or came back. */
   readonly onStore: (state: 'ok' | 'down') => void;
   readonly log: Logger;
@@ -27,7 +38,7 @@ const BACKOFF = { minMs: 200, maxMs: 10_000 };
 const MAX_KEPT_BYTES = 16_384;
 
 export class Batcher {
-  readonly counts: CommitResult = perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
+  readonly counts: CommitCounts = perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
   dropped = 0;
   private waiting: Received[] = [];
   private running: Promise<void> | null = null;
@@ -61,11 +72,13 @@ export class Batcher {
     await sleep(0); // what arrived in the same packet comes along
     while (this.waiting.length > 0) {
       const taken = this.take();
-      const result = await this.commit(merge(taken.map(({ batch }) => batch)));
+      const batch = merge(taken.map((received) => received.batch));
+      const result = await this.commit(batch);
       // Null: stopped while the database was away.
       if (result === null) return;
-      this.count(result);
+      Object.assign(this.counts, add(this.counts, result.counts));
       for (const { ack } of taken) ack();
+      this.options.onCommitted?.(batch, result.streams);
     }
   }
 
@@ -75,7 +88,7 @@ export class Batcher {
     let count = 0;
     for (const { batch } of this.waiting) {
       if (count > 0 && rows >= MAX_BATCH_ROWS) break;
-      rows += batch.observations.length + batch.rejects.length;
+      rows += batch.observations.length + batch.rejects.length + batch.reports.length;
       count += 1;
     }
     return this.waiting.splice(0, count);
@@ -99,21 +112,19 @@ export class Batcher {
 
   /** Some row can't be stored: halves are tried until it stands alone, and then it is a reject. */
   private async bisect(batch: Batch, error: AppError): Promise<CommitResult | null> {
-    const { observations, rejects, contacts } = batch;
+    const { observations, rejects, contacts, reports } = batch;
     const [only] = observations;
     if (observations.length === 0 || only === undefined) throw error;
     if (observations.length === 1) {
-      return this.commit({ observations: [], contacts, rejects: [...rejects, rejectOf(only, error)] });
+      return this.commit({ ...batch, observations: [], rejects: [...rejects, rejectOf(only, error)] });
     }
     const middle = observations.length >>> 1;
-    const first = await this.commit({ observations: observations.slice(0, middle), rejects, contacts });
+    const first = await this.commit({ observations: observations.slice(0, middle), rejects, contacts, reports: [] });
     if (first === null) return null;
-    const second = await this.commit({ observations: observations.slice(middle), rejects: [], contacts: [] });
-    return second && add(first, second);
-  }
-
-  private count(result: CommitResult): void {
-    Object.assign(this.counts, add(this.counts, result));
+    // What kits report counts after all of their messages.
+    const rest = { observations: observations.slice(middle), rejects: [], contacts: [], reports };
+    const second = await this.commit(rest);
+    return second && { counts: add(first.counts, second.counts), streams: [...first.streams, ...second.streams] };
   }
 
   private healthy(): void {
@@ -138,10 +149,11 @@ function merge(batches: readonly Batch[]): Batch {
     observations: batches.flatMap(({ observations }) => observations),
     rejects: batches.flatMap(({ rejects }) => rejects),
     contacts: batches.flatMap(({ contacts }) => contacts),
+    reports: batches.flatMap(({ reports }) => reports),
   };
 }
 
-function add(a: CommitResult, b: CommitResult): CommitResult {
+function add(a: CommitCounts, b: CommitCounts): CommitCounts {
   const sum = (kind: Kind): KindCounts => ({
     stored: a[kind].stored + b[kind].stored,
     merged: a[kind].merged + b[kind].merged,

@@ -1,5 +1,5 @@
-// From one MQTT message to what the database takes: observations, contacts, and rejects for what can't be read. Pure: a
-// topic, bytes and the time in, a batch out.
+// From one MQTT message to what the database takes: observations, contacts, kits' reports, and rejects for what can't be
+// read. Pure: a topic, bytes and the time in, a batch out.
 import { errorCode, PayloadError, toError } from '../base/errors.js';
 import { isObject, type JsonObject, parseJson } from '../base/json.js';
 import { type SinkEnvelope, sinkEnvelope } from '../schema/envelope.js';
@@ -8,6 +8,7 @@ import { isKitId } from '../schema/kit-id.js';
 import { MESSAGES } from '../schema/messages.js';
 import { kitStatus } from '../schema/status.js';
 import { kitLevel, type ParsedTopic, parseTopic, type TopicNames } from '../schema/topics.js';
+import { toReport } from './report.js';
 import { toRow } from './rows.js';
 import type { Batch, Contact, Identity, Observation, Reject } from './store.js';
 import { checkTimes, timesOf } from './times.js';
@@ -38,7 +39,7 @@ export class Decoder {
     if (parsed.about === 'other' || incoming.payload.length === 0) return EMPTY;
     try {
       if (parsed.about === 'availability') return this.availability(incoming, parsed.kitLevel);
-      if (parsed.about === 'status') return this.status(incoming);
+      if (parsed.about === 'status') return this.status(incoming, parsed.kitLevel);
       return this.history(incoming, parsed);
     } catch (thrown: unknown) {
       return {
@@ -55,14 +56,17 @@ export class Decoder {
     return { ...EMPTY, contacts: [{ kitId, atUs: receivedUs, online: said === 'online' }] };
   }
 
-  private status(incoming: Incoming): Batch {
+  private status(incoming: Incoming, level: string): Batch {
     const status = kitStatus.safeParse(parseText(incoming.payload));
     if (!status.success) throw schemaError(status.error);
     const { kit_id: kitId } = status.data;
     if (!isKitId(kitId)) throw new PayloadError(`not a kit id: ${kitId}`, { code: 'kit' });
+    // A broker's ACL ties a kit to its topic: nobody speaks for another.
+    if (kitLevel(kitId) !== level) throw new PayloadError(`${kitId} on the topic of ${level}`, { code: 'kit' });
+    const report = toReport(status.data);
     this.remember(kitId);
-    // Retained: it tells which kit this level is, but not that the kit is there now.
-    return EMPTY;
+    // Retained: it is the kit's word, but no sign that the kit is there now.
+    return { ...EMPTY, reports: [report] };
   }
 
   /** One object, or (as old documents have it) an array of them; one bad element does not cost its neighbours. */
@@ -82,7 +86,7 @@ export class Decoder {
         rejects.push(rejectOf({ ...incoming, payload }, thrown, known));
       }
     }
-    return { observations, rejects, contacts: latestPerKit(contacts) };
+    return { observations, rejects, contacts: latestPerKit(contacts), reports: [] };
   }
 
   private observation(
@@ -123,7 +127,7 @@ export class Decoder {
   }
 }
 
-const EMPTY: Batch = { observations: [], rejects: [], contacts: [] };
+const EMPTY: Batch = { observations: [], rejects: [], contacts: [], reports: [] };
 
 /** What is known of a message by the time it turns out to be unreadable. */
 interface Known {

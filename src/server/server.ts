@@ -4,11 +4,12 @@ import { AppError, StoreError, toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
 import type { TopicNames } from '../schema/topics.js';
+import { Acknowledger } from './acknowledger.js';
 import { Batcher } from './batcher.js';
 import { Decoder } from './decode.js';
 import { Housekeeping } from './housekeeping.js';
 import type { Store } from './store.js';
-import { Subscriber, type SubscriberOptions } from './subscriber.js';
+import { CREDIT, Subscriber, type SubscriberOptions } from './subscriber.js';
 
 export interface ServerOptions {
   /** Opens the database, and makes its tables where they are missing. */
@@ -76,15 +77,27 @@ export class Server implements Part {
   private async serve(store: Store): Promise<void> {
     const { topics, broker, serverId, log } = this.options;
     this.store = store;
-    const batcher = new Batcher({ store, onStore: (state) => subscriber.setStore(state), log });
+    const { storeId } = store;
+    const acknowledger = new Acknowledger({
+      storeId,
+      credit: CREDIT,
+      publish: (message) => subscriber.publish(message),
+      nowUs: () => Date.now() * 1_000,
+    });
+    const batcher = new Batcher({
+      store,
+      onCommitted: (batch, streams) => acknowledger.committed(batch, streams),
+      onStore: (state) => subscriber.setStore(state),
+      log,
+    });
     const decoder = new Decoder(topics);
-    const subscriber = new Subscriber({ broker, serverId, storeId: store.storeId, topics, decoder, batcher, log });
+    const subscriber = new Subscriber({ broker, serverId, storeId, topics, decoder, batcher, acknowledger, log });
     this.parts = [
       new Housekeeping(store, log),
       { name: 'batcher', start: () => {}, stop: () => batcher.stop() },
       subscriber,
     ];
     for (const part of this.parts) await part.start();
-    log.info({ serverId, storeId: store.storeId }, 'the database is open');
+    log.info({ serverId, storeId }, 'the database is open');
   }
 }

@@ -56,10 +56,33 @@ export interface Contact {
   readonly online: boolean;
 }
 
+/** What a kit says of one stream of its own: schema/status.ts has the meaning of each. */
+export interface StreamReport {
+  readonly epoch: string;
+  readonly kind: Kind;
+  readonly floor: number;
+  readonly next: number;
+  readonly evicted: readonly Range[];
+  readonly quarantined: readonly Range[];
+}
+
+/** A kit's half of the ledger. Of one opening only a higher `n` counts; a new opening replaces the one before. */
+export interface KitReport {
+  readonly kitId: string;
+  readonly opening: string;
+  readonly n: number;
+  /** A part of a listing of every stream the spool has; a stream that a whole listing does not name is gone. */
+  readonly listing: { readonly part: number; readonly of: number } | null;
+  /** How often it has connected anew since it was opened: tells one of its connections from the next. */
+  readonly reconnects: number;
+  readonly streams: readonly StreamReport[];
+}
+
 export interface Batch {
   readonly observations: readonly Observation[];
   readonly rejects: readonly Reject[];
   readonly contacts: readonly Contact[];
+  readonly reports: readonly KitReport[];
 }
 
 export interface KindCounts {
@@ -72,7 +95,23 @@ export interface KindCounts {
   rejected: number;
 }
 
-export type CommitResult = Record<Kind, KindCounts>;
+export type CommitCounts = Record<Kind, KindCounts>;
+
+/** A stream that the batch had messages of, or whose kit reported it, as it is after the commit: what to acknowledge. */
+export interface CommittedStream {
+  readonly kitId: string;
+  readonly epoch: string;
+  readonly kind: Kind;
+  /** Every seq that was received. */
+  readonly received: readonly Range[];
+  /** The lowest seq the kit still has, as far as it has said; 1 when it has said nothing. */
+  readonly floor: number;
+}
+
+export interface CommitResult {
+  readonly counts: CommitCounts;
+  readonly streams: readonly CommittedStream[];
+}
 
 export interface LedgerEntry {
   readonly kitId: string;
@@ -80,6 +119,15 @@ export interface LedgerEntry {
   readonly kind: Kind;
   /** Every seq that was received, as ranges. */
   readonly received: readonly Range[];
+  /** One above the highest seq that is known to exist, by a message or by the kit's word. */
+  readonly next: number;
+  /** What the kit says it gave up or set aside, all it ever said, without what was received all the same. */
+  readonly evicted: readonly Range[];
+  readonly quarantined: readonly Range[];
+  /** The kit still has them. */
+  readonly waiting: readonly Range[];
+  /** Neither received nor given up, and the kit no longer has them: for a minute at least, else they may be on their way. */
+  readonly missing: readonly Range[];
   readonly refused: number;
   readonly merged: number;
   readonly rejected: number;
@@ -94,6 +142,9 @@ export interface TableCounts {
   readonly rejects: number;
 }
 
+/** Microseconds since 1970. */
+export type Clock = () => number;
+
 export interface Store {
   /** Made with the database, and the same for its life. */
   readonly storeId: string;
@@ -101,7 +152,8 @@ export interface Store {
   /**
    * Commits a batch durably, once. An observation whose identity is in the ledger is refused; else one whose natural
    * key is stored is merged (the later (epoch, seq) wins, whichever came first; one without identity loses to one
-   * with, and wins over another without); else it becomes a row, moved by 1 us until its primary key is free.
+   * with, and wins over another without); else it becomes a row, moved by 1 us until its primary key is free. What kits
+   * report counts after all messages of the batch.
    *
    * @throws StoreError retryable when the database is away (commit the same batch again: it is idempotent), else with
    *   code `data`: some row is not storable and nothing of the batch was stored.

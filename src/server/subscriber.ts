@@ -8,6 +8,7 @@ import type { Logger } from '../base/log.js';
 import { type LinkOptions, type MqttLink, type OutgoingMessage, openLink } from '../base/mqtt-link.js';
 import type { Hello } from '../schema/hello.js';
 import { helloTopic, ingestFilters, type TopicNames } from '../schema/topics.js';
+import type { Acknowledger } from './acknowledger.js';
 import type { Batcher } from './batcher.js';
 import type { Decoder } from './decode.js';
 
@@ -18,12 +19,14 @@ export interface SubscriberOptions {
   readonly topics: TopicNames;
   readonly decoder: Decoder;
   readonly batcher: Batcher;
+  readonly acknowledger: Pick<Acknowledger, 'stop'>;
   readonly log: Logger;
 }
 
 /** How many messages the broker may have unacknowledged with us: also the bound of our memory. */
 const RECEIVE_MAXIMUM = 1_000;
-const CREDIT = 1_500;
+/** How many unacknowledged messages a kit may have with us. */
+export const CREDIT = 1_500;
 const BACKOFF = { minMs: 500, maxMs: 30_000 };
 
 export class Subscriber implements Part {
@@ -34,6 +37,8 @@ export class Subscriber implements Part {
   private connections = 0;
   private storeState: 'ok' | 'down' = 'ok';
   private link: MqttLink | null = null;
+  /** We have said hello on this link: before, we would not hear what it brings. */
+  private saidHello = false;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
@@ -51,7 +56,12 @@ export class Subscriber implements Part {
   /** Tells the kits whether the database takes anything. */
   setStore(state: 'ok' | 'down'): void {
     this.storeState = state;
-    this.link?.publish(this.hello(true)).catch(() => {}); // the next connection says it anyway
+    if (this.saidHello) this.publish(this.hello(true)); // else the one to come says it
+  }
+
+  /** Sends on the connection that is there, or drops it. */
+  publish(message: OutgoingMessage): void {
+    this.link?.publish(message).catch(() => {}); // closed: whoever needs it asks again
   }
 
   private run(): Promise<void> {
@@ -73,24 +83,30 @@ export class Subscriber implements Part {
     link.onMessage(({ topic, payload, ack }) => {
       batcher.add({ batch: decoder.decode({ topic, payload, receivedUs: Date.now() * 1_000 }), ack });
     });
+    this.link = link;
     this.connections += 1;
     if (this.connections > 1 && !link.sessionPresent) {
       this.session += 1;
       log.warn('the broker had lost our session: what it kept for us is gone');
     }
-    await link.subscribe(ingestFilters(topics), 1);
-    await link.publish(this.hello(true));
-    this.link = link;
-    const { signal } = this.stopping;
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    await Promise.race([link.closed, signal.aborted ? undefined : stopped]);
-    this.link = null;
-    if (signal.aborted) await this.leave(link);
+    try {
+      await link.subscribe(ingestFilters(topics), 1);
+      this.saidHello = true;
+      await link.publish(this.hello(true));
+      const { signal } = this.stopping;
+      const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      await Promise.race([link.closed, signal.aborted ? undefined : stopped]);
+      if (signal.aborted) await this.leave(link);
+    } finally {
+      this.link = null;
+      this.saidHello = false;
+    }
   }
 
   /** What was taken is committed and acknowledged over this last connection. */
   private async leave(link: MqttLink): Promise<void> {
     await this.options.batcher.stop();
+    this.options.acknowledger.stop();
     await Promise.race([link.publish(this.hello(false)), link.closed]);
   }
 

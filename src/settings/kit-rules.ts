@@ -14,6 +14,7 @@ export function checkMqtt(draft: MqttDraft, isDragonSyncs: boolean): void {
   checkHost(draft, isDragonSyncs);
   checkPlaintext(draft);
   checkVersion(draft);
+  checkReplay(draft);
   checkTopics(draft);
   const { mqtt_tls, mqtt_ca_file, mqtt_certfile, mqtt_keyfile, mqtt_tls_insecure } = draft.values;
   checkTls(draft, {
@@ -53,6 +54,13 @@ function checkVersion(draft: MqttDraft): void {
   if (mqtt_password !== '' && mqtt_username === '') {
     draft.fail('mqtt_password', 'is set without mqtt_username', 'both; MQTT 3.1.1 has no password without a user');
   }
+}
+
+function checkReplay(draft: MqttDraft): void {
+  const { mqtt_replay, mqtt_delivery } = draft.values;
+  if (mqtt_replay !== 'off' || mqtt_delivery === 'broker') return;
+  const consequence = 'what an outage held back stays in the spool until it is evicted';
+  draft.warn('mqtt_replay', `with mqtt_delivery = ${mqtt_delivery} and mqtt_replay = off, ${consequence}`);
 }
 
 function checkTopics(draft: MqttDraft): void {

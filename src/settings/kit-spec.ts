@@ -78,8 +78,7 @@ const SPOOL = {
     default: 720,
     min: 1,
     max: 87_600,
-    unavailable: true,
-    doc: 'Hours after which a message is evicted.',
+    doc: 'Hours after which a message is evicted; counted while dragonsink runs, whatever the clock says.',
   }),
   min_free_mb: whole({
     default: 512,

@@ -122,20 +122,18 @@ const OURS = {
   mqtt_replay: choice({
     choices: ['auto', 'frames', 'topics', 'off'],
     default: 'auto',
-    unavailable: ['frames', 'off'],
-    doc: 'How the backlog is sent after an outage. Its messages are marked as replays and never retained.',
+    unavailable: ['frames'],
+    doc: 'How the backlog is sent after an outage. Its messages are marked as replays and never retained; off, for a broker that only Home Assistant reads, keeps it in the spool.',
   }),
   mqtt_delivery: choice({
     choices: ['auto', 'database', 'broker'],
     default: 'auto',
-    unavailable: ['database'],
-    doc: 'When a message may leave the spool. In this version always when the broker has confirmed it.',
+    doc: 'When a message may leave the spool: when the database has it; when the broker has confirmed it; or auto: as database once a dragonsink server has ever answered, and until then what the broker confirmed is kept for the first server that comes.',
   }),
   mqtt_drain_rate_kbps: whole({
     default: 0,
     min: 0,
     max: 10_000_000,
-    unavailable: true,
     doc: 'The most kilobits per second that the backlog may use; 0 for no limit.',
   }),
   mqtt_allow_plaintext: flag({

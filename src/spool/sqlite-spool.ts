@@ -1,188 +1,206 @@
-// The spool on SQLite: WAL and synchronous=FULL, one durable transaction per call.
+// The spool on SQLite: WAL and synchronous=FULL, a durable transaction per call.
 import { randomBytes } from 'node:crypto';
-import { existsSync, renameSync, statSync } from 'node:fs';
 import { SpoolError } from '../base/errors.js';
-import { explainSqlite, lockFile, openSqlite, readSqlite, type Sqlite, type Statement } from '../base/sqlite.js';
-import { Ranges } from '../schema/ranges.js';
+import type { Sqlite, Statement } from '../base/sqlite.js';
+import { Age } from './age.js';
+import { Ballast } from './ballast.js';
+import { epochOf, leastCounter, nextCounter } from './epochs.js';
+import { type Evicted, Eviction } from './eviction.js';
+import { HandedOver } from './handed-over.js';
+import { Marks } from './marks.js';
 import * as plans from './plans.js';
+import type { Stream } from './range-table.js';
 import { type Limits, Room } from './room.js';
-import type {
-  ClassCounts,
-  NewRow,
-  QuarantinedRow,
-  Spool,
-  SpoolCounts,
-  SpoolRow,
-  SpoolView,
-  StreamLedger,
+import { Space, sharesOf } from './space.js';
+import {
+  type Covered,
+  type NewRow,
+  type QuarantinedRow,
+  RELEASE_ROWS,
+  type Spool,
+  type SpoolCounts,
+  type SpoolRow,
+  type StreamLedger,
 } from './spool.js';
+import { noteDamage } from './spool-file.js';
+import { explained } from './spool-problems.js';
+import { SpoolReader } from './spool-reader.js';
+import { Statements } from './statements.js';
 
 export interface SqliteSpoolOptions {
   readonly path: string;
   /** Every class that will ever be used, in the order in which `priority` evicts them. */
   readonly classes: readonly number[];
   readonly limits: Limits;
-  /** A damaged spool was moved to `keptAt`, and a new one begun. */
-  readonly onDamaged: (problem: SpoolError, keptAt: string) => void;
+  /** When this spool, or one that was kept aside since, was last opened, in milliseconds since 1970; null for never. */
+  readonly lastTakenMs: number | null;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  readonly monotonicMs?: () => number;
 }
 
-/** More things than a kit hears in an hour; the memory of what was last accepted must not grow with spoofed ids. */
-const MAX_MARKS = 20_000;
-const PRUNE_EVERY_ROWS = 1_000;
+const EVICTING_MS = 200;
 
-/**
- * Opens (or makes) the spool and takes it for this process. A damaged file is kept aside: a kit that starts without its
- * backlog is better than one that does not start.
- *
- * @throws SpoolError `held`, `full`, `read-only`, `missing`, `version` or `io`, each with its path and the fix.
- */
-export function openSqliteSpool(options: SqliteSpoolOptions): Spool {
-  const { path, onDamaged } = options;
-  const lock = guarded(path, () => lockFile(`${path}.lock`));
-  const open = (): Spool => guarded(path, () => new SqliteSpool(openSqlite(path), options, () => lock.release()));
-  try {
-    try {
-      return open();
-    } catch (error: unknown) {
-      if (!(error instanceof SpoolError && error.code === 'corrupt')) throw error;
-      onDamaged(error, keepAside(path, options.now ?? Date.now));
-      return open();
-    }
-  } catch (error: unknown) {
-    lock.release();
-    throw error;
-  }
-}
+type Place = Stream & { readonly id: number; readonly seq: number };
 
-/**
- * Looks into a spool that another process may hold.
- *
- * @throws SpoolError as opening does; `missing` also when there is no spool yet.
- */
-export function viewSqliteSpool(path: string, classes: readonly number[]): SpoolView {
-  return guarded(path, () => {
-    const db = readSqlite(path);
-    const statement = (sql: string): Statement => db.prepare(sql);
-    const waiting = new Map(classes.map((c) => [c, statement(plans.countMessages(c)).pluck().get() as number]));
-    return {
-      kitId: () => (statement(plans.GET_META).pluck().get('kit_id') as string | undefined) ?? null,
-      ledger: () => readLedger(statement),
-      counts: () => readCounts(statement, path, classes, waiting),
-      close: () => db.close(),
-    };
-  });
-}
-
-/** Moves the database with its WAL: either without the other is worth less. */
-function keepAside(path: string, now: () => number): string {
-  const keptAt = `${path}.damaged-${now()}`;
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, keptAt + suffix);
-  }
-  return keptAt;
-}
-
-class SqliteSpool implements Spool {
+export class SqliteSpool implements Spool {
   readonly opening = randomBytes(8).toString('hex');
-  private readonly statements = new Map<string, Statement>();
+  readonly maxBodyBytes: number;
+  private readonly statements: Statements;
+  private readonly reader: SpoolReader;
+  private readonly handedOver: HandedOver;
+  private readonly ballast: Ballast;
+  private readonly space: Space;
+  private readonly eviction: Eviction;
   private readonly room: Room;
+  private readonly age: Age | null;
+  private readonly marks: Marks;
   private readonly now: () => number;
+  private readonly leastCounter: number;
   private epoch: string | null = null;
   private nextSeq = new Map<number, number>();
   private highestId: number;
-  private readonly waiting = new Map<number, number>();
-  private sincePrune = 0;
+  private readonly inserts: ReadonlyMap<number, Statement>;
+  private readonly rows: Map<number, number>;
 
   constructor(
     private readonly db: Sqlite,
     private readonly options: SqliteSpoolOptions,
-    private readonly release: () => void,
+    private readonly unlock: () => void,
   ) {
-    this.now = options.now ?? Date.now;
-    checkFormat(db, options.path);
-    db.exec(plans.CREATE_SHARED);
-    for (const c of options.classes) db.exec(plans.createClass(c));
-    this.highestId = Number(this.statement(plans.GET_META).pluck().get('last_id') ?? 0);
-    for (const c of options.classes)
-      this.waiting.set(c, this.statement(plans.countMessages(c)).pluck().get() as number);
-    this.room = new Room(db, options.path, options.classes, options.limits);
+    const { path, classes, limits, lastTakenMs, now = Date.now, monotonicMs = () => performance.now() } = options;
+    this.now = now;
+    for (const c of classes) db.exec(plans.createClass(c));
+    this.statements = new Statements(db);
+    this.reader = new SpoolReader(this.statements, path, classes);
+    this.handedOver = new HandedOver(this.statements);
+    this.eviction = new Eviction(this.statements, classes, limits.evict);
+    const shares = sharesOf(path, limits);
+    this.ballast = new Ballast(path, shares.ballastBytes);
+    this.ballast.restore(limits.minFreeBytes);
+    this.space = new Space(this.statements, path, limits, shares, this.ballast);
+    this.maxBodyBytes = this.space.maxBodyBytes;
+    this.room = new Room(path, this.space, this.eviction);
+    this.age = limits.maxAgeMs === null ? null : new Age(this.statements, limits.maxAgeMs, monotonicMs);
+    this.marks = new Marks(this.statements, limits.maxBytes);
+    this.inserts = new Map(classes.map((c) => [c, db.prepare(plans.insertMessage(c))]));
+    this.highestId = this.reader.lastId();
+    this.rows = this.reader.countRows();
+    this.leastCounter = leastCounter(now(), lastTakenMs);
+  }
+
+  currentEpoch(): string | null {
+    return this.epoch;
   }
 
   kitId(): string | null {
-    return (this.statement(plans.GET_META).pluck().get('kit_id') as string | undefined) ?? null;
+    return this.look(() => this.reader.meta('kit_id')) as string | null;
   }
 
   setKitId(kitId: string): void {
     const fixed = this.kitId();
     if (fixed === kitId) return;
     if (fixed !== null) throw new SpoolError(`this spool belongs to ${fixed}, not to ${kitId}`, { code: 'kit-id' });
-    this.guarded(() => this.statement(plans.PUT_META).run('kit_id', kitId));
+    this.write(() => this.statements.run(plans.PUT_META, 'kit_id', kitId));
+  }
+
+  forgetKitId(): void {
+    const { waiting, handedOver, quarantined } = this.counts();
+    if (waiting + handedOver + quarantined > 0) {
+      throw new SpoolError(
+        `${this.kitId()} still has ${waiting + handedOver} messages in the spool and ${quarantined} in quarantine`,
+        { code: 'not-empty', hint: 'let them drain, and retry or drop the quarantined ones; then run this again' },
+      );
+    }
+    // Its numbers end with it: the next id begins with new epochs and an empty ledger.
+    this.write(() => this.db.exec(plans.FORGET_KIT));
+    this.epoch = null;
+    this.nextSeq = new Map();
+  }
+
+  storeId(): string | null {
+    return this.look(() => this.reader.meta('store_id')) as string | null;
+  }
+
+  setStoreId(storeId: string | null): void {
+    this.write(() => {
+      if (storeId === null) {
+        this.statements.run(plans.DELETE_META, 'store_id');
+        return;
+      }
+      // In one go: bound and not taken back, it would never be sent to anybody.
+      if (this.reader.meta('store_id') === null) this.handedOver.clear();
+      this.statements.run(plans.PUT_META, 'store_id', storeId);
+    });
   }
 
   lastMark(rowClass: number, thing: string): string | null {
-    return (this.statement(plans.GET_MARK).pluck().get(rowClass, thing) as string | undefined) ?? null;
+    return this.look(() => this.marks.last(rowClass, thing));
   }
 
   accept(rows: readonly NewRow[]): SpoolRow[] {
-    if (rows.length === 0) return [];
+    const accepted: SpoolRow[] = [];
+    for (const slice of this.room.slices(rows)) {
+      try {
+        accepted.push(...this.acceptSlice(slice));
+      } catch (error: unknown) {
+        if (accepted.length === 0) throw error;
+        break;
+      }
+    }
+    return accepted;
+  }
+
+  private acceptSlice(rows: readonly NewRow[]): SpoolRow[] {
     // Memory changes only after the commit: a failed one leaves everything as it was.
-    const nextSeq = new Map(this.nextSeq);
-    let evicted = new Map<number, number>();
-    let epoch = this.epoch;
-    const accepted = this.transaction(() => {
-      evicted = this.room.make(rows);
-      epoch ??= this.beginEpoch();
-      const written = this.insert(rows, epoch, nextSeq);
-      for (const [c, next] of nextSeq) this.statement(plans.PUT_STREAM).run(epoch, c, next);
-      this.forgetOldMarks(rows.length);
-      return written;
+    const { evicted, epoch, nextSeq, written } = this.write(() => {
+      const making = this.room.make(rows);
+      const current = this.epoch ?? this.beginEpoch();
+      const next = new Map(this.nextSeq);
+      return { evicted: making, epoch: current, nextSeq: next, written: this.insert(rows, current, next) };
     });
     this.epoch = epoch;
     this.nextSeq = nextSeq;
-    this.highestId += accepted.length;
-    for (const { class: c } of accepted) this.addWaiting(c, 1);
-    for (const [c, rows] of evicted) this.addWaiting(c, -rows);
-    return accepted;
+    this.highestId += written.length;
+    for (const { class: c } of written) this.addRows(c, 1);
+    this.afterEviction(evicted);
+    return written;
   }
 
   private insert(rows: readonly NewRow[], epoch: string, nextSeq: Map<number, number>): SpoolRow[] {
     const acceptedAtMs = this.now();
     const perClass = new Map<number, number>();
-    const written = rows.map((row, i) => {
-      const { class: c, body } = row;
+    const written = rows.map(({ class: c, thing, mark, body }, i) => {
       const seq = nextSeq.get(c) ?? 1;
       nextSeq.set(c, seq + 1);
       perClass.set(c, (perClass.get(c) ?? 0) + 1);
       const id = this.highestId + 1 + i;
-      this.statement(plans.insertMessage(c)).run(id, epoch, seq, acceptedAtMs, body);
-      this.statement(plans.PUT_MARK).run(c, row.thing, row.mark);
+      const insert = this.inserts.get(c);
+      if (insert === undefined) throw new RangeError(`this spool has no class ${c}`);
+      insert.run(id, epoch, seq, acceptedAtMs, body);
+      this.marks.put(c, thing, mark, id);
       return { id, class: c, epoch, seq, body, acceptedAtMs };
     });
-    for (const [c, n] of perClass) this.statement(plans.ADD_ACCEPTED).run(n, c);
-    // Left to itself, SQLite gives the ids of a drained table out again.
-    this.statement(plans.PUT_META).run('last_id', this.highestId + rows.length);
+    for (const [c, n] of perClass) {
+      this.statements.run(plans.ADD_ACCEPTED, n, this.highestId + rows.length, c);
+      this.statements.run(plans.PUT_STREAM, epoch, c, nextSeq.get(c) ?? 1);
+    }
+    this.marks.prune();
     return written;
   }
 
-  /** A counter, so that the epochs of one spool are ordered; and chance, so that a restored or cloned one never repeats. */
   private beginEpoch(): string {
-    const openings = ((this.statement(plans.GET_META).pluck().get('openings') as number | undefined) ?? 0) + 1;
-    this.statement(plans.PUT_META).run('openings', openings);
-    return openings.toString(16).padStart(8, '0') + randomBytes(4).toString('hex');
-  }
-
-  private forgetOldMarks(added: number): void {
-    this.sincePrune += added;
-    if (this.sincePrune < PRUNE_EVERY_ROWS) return;
-    this.sincePrune = 0;
-    this.statement(plans.PRUNE_MARKS).run(MAX_MARKS);
+    const counter = nextCounter(Number(this.reader.meta('epoch_counter') ?? 0), this.leastCounter);
+    this.statements.run(plans.PUT_META, 'epoch_counter', counter);
+    return epochOf(counter);
   }
 
   read(afterId: number, uptoId: number, limit: number): SpoolRow[] {
-    const query = this.statement(plans.readMessages(this.options.classes));
-    return query.all({ after: afterId, upto: uptoId, limit }) as SpoolRow[];
+    return this.look(() => this.reader.read(afterId, uptoId, limit));
+  }
+
+  get(rowClass: number, id: number): SpoolRow | null {
+    return this.look(() => this.statements.row<SpoolRow>(plans.readMessage(rowClass), id) ?? null);
   }
 
   lastId(): number {
@@ -190,135 +208,188 @@ class SqliteSpool implements Spool {
   }
 
   deliver(rows: readonly SpoolRow[]): void {
-    const deleted = this.transaction(() => {
-      const gone = rows.filter(({ class: c, id }) => this.statement(plans.deleteMessage(c)).run(id).changes > 0);
-      for (const c of this.options.classes) {
-        const delivered = gone.filter((row) => row.class === c).length;
-        if (delivered > 0) this.statement(plans.ADD_DELIVERED).run(delivered, c);
+    for (let i = 0; i < rows.length; i += RELEASE_ROWS) this.deliverSlice(rows.slice(i, i + RELEASE_ROWS));
+  }
+
+  private deliverSlice(rows: readonly SpoolRow[]): void {
+    const gone = this.write(() => {
+      const deleted: SpoolRow[] = [];
+      const aside: SpoolRow[] = [];
+      for (const row of rows) {
+        if (this.statements.run(plans.deleteMessage(row.class), row.id) > 0) deleted.push(row);
+        else if (this.statements.run(plans.DELETE_QUARANTINED, row.id) > 0) aside.push(row);
       }
-      return gone;
+      this.handedOver.remove(deleted);
+      for (const [c, n] of countByClass([...deleted, ...aside])) this.statements.run(plans.ADD_DELIVERED, n, c);
+      return countByClass(deleted);
     });
-    for (const { class: c } of deleted) this.addWaiting(c, -1);
+    for (const [c, n] of gone) this.addRows(c, -n);
+  }
+
+  release(covered: readonly Covered[]): number[] {
+    const { ids, gone } = this.write(() => {
+      const deleted: Place[] = [];
+      const aside: number[] = [];
+      const left = (): number => RELEASE_ROWS - deleted.length - aside.length;
+      for (const { epoch, class: c, ranges } of covered) {
+        const before = deleted.length + aside.length;
+        for (const [first, last] of ranges) {
+          if (left() === 0) break;
+          const rows = this.statements.all<Omit<Place, 'class'>>(plans.releaseRange(c), epoch, first, last, left());
+          for (const row of rows) deleted.push({ ...row, class: c });
+          aside.push(...this.statements.values<number>(plans.RELEASE_QUARANTINED, c, epoch, first, last, left()));
+        }
+        const went = deleted.length + aside.length - before;
+        if (went > 0) this.statements.run(plans.ADD_DELIVERED, went, c);
+      }
+      this.handedOver.remove(deleted);
+      return { ids: [...deleted.map(({ id }) => id), ...aside], gone: countByClass(deleted) };
+    });
+    for (const [c, n] of gone) this.addRows(c, -n);
+    return ids;
+  }
+
+  handOver(rows: readonly SpoolRow[]): void {
+    this.write(() => this.handedOver.add(rows));
+  }
+
+  takeBack(): void {
+    this.write(() => this.handedOver.clear());
   }
 
   quarantine(row: SpoolRow, reason: string): void {
-    const moved = this.transaction(() => {
-      this.statement(plans.moveToQuarantine(row.class)).run(reason, this.now(), row.id);
-      return this.statement(plans.deleteMessage(row.class)).run(row.id).changes;
+    const moved = this.write(() => {
+      this.handedOver.remove([row]);
+      this.statements.run(plans.moveToQuarantine(row.class), reason, this.now(), row.id);
+      return this.statements.run(plans.deleteMessage(row.class), row.id);
     });
-    this.addWaiting(row.class, -moved);
+    this.addRows(row.class, -moved);
   }
 
-  private addWaiting(c: number, rows: number): void {
-    this.waiting.set(c, (this.waiting.get(c) ?? 0) + rows);
+  quarantined(afterId: number, limit: number): QuarantinedRow[] {
+    return this.look(() => this.reader.quarantined(afterId, limit));
   }
 
-  quarantined(): QuarantinedRow[] {
-    return this.statement(plans.ALL_QUARANTINED).all() as QuarantinedRow[];
+  retry(ids: readonly number[]): number {
+    return this.fromQuarantine(
+      ids,
+      (row) => {
+        this.statements.run(plans.putBack(row.class), row.id);
+        this.statements.run(plans.DELETE_QUARANTINED, row.id);
+      },
+      1,
+    );
+  }
+
+  drop(ids: readonly number[]): number {
+    return this.fromQuarantine(ids, (row) => this.eviction.giveUp(row), 0);
+  }
+
+  private fromQuarantine(ids: readonly number[], work: (row: Place) => void, rowsEach: number): number {
+    let count = 0;
+    for (let i = 0; i < ids.length; i += RELEASE_ROWS) {
+      const done = this.write(() => {
+        const found = ids
+          .slice(i, i + RELEASE_ROWS)
+          .map((id) => this.statements.row<Place>(plans.PLACE_QUARANTINED, id));
+        const there = found.filter((row) => row !== undefined);
+        for (const row of there) work(row);
+        return there;
+      });
+      for (const { class: c } of done) this.addRows(c, rowsEach);
+      count += done.length;
+    }
+    return count;
+  }
+
+  maintain(): number {
+    let rows = 0;
+    const evict = (step: (evicted: Evicted) => boolean): boolean => {
+      const evicted: Evicted = new Map();
+      const some = this.write(() => {
+        evicted.clear();
+        return step(evicted);
+      });
+      this.afterEviction(evicted);
+      for (const n of evicted.values()) rows += n;
+      return some;
+    };
+    this.ballast.restore(this.options.limits.minFreeBytes);
+    if (this.age?.isDue() === true) this.evictAged(this.age, evict);
+    this.look(() => this.room.tidy(evict));
+    return rows;
+  }
+
+  /** What there is no time for is still too old a minute later. */
+  private evictAged(age: Age, evict: (step: (evicted: Evicted) => boolean) => boolean): void {
+    const until = performance.now() + EVICTING_MS;
+    const uptoId = this.write(() => age.expired(this.highestId));
+    while (uptoId !== null && evict((evicted) => this.eviction.evictUpTo(uptoId, RELEASE_ROWS, evicted))) {
+      if (performance.now() > until) return;
+    }
+    this.write(() => age.forget(uptoId));
+  }
+
+  private afterEviction(evicted: Evicted): void {
+    for (const [c, n] of evicted) this.addRows(c, -n);
+  }
+
+  private addRows(c: number, rows: number): void {
+    this.rows.set(c, (this.rows.get(c) ?? 0) + rows);
   }
 
   ledger(): StreamLedger[] {
-    return readLedger((sql) => this.statement(sql));
+    return this.look(() => this.reader.ledger());
   }
 
   counts(): SpoolCounts {
-    return readCounts((sql) => this.statement(sql), this.options.path, this.options.classes, this.waiting);
+    return this.look(() => this.reader.counts(this.rows));
   }
 
   close(): void {
-    this.db.close();
-    this.release();
-  }
-
-  private transaction<T>(work: () => T): T {
-    return this.guarded(() => this.db.transaction(work).immediate());
-  }
-
-  private guarded<T>(work: () => T): T {
-    return guarded(this.options.path, work);
-  }
-
-  private statement(sql: string): Statement {
-    let statement = this.statements.get(sql);
-    if (statement === undefined) {
-      statement = this.db.prepare(sql);
-      this.statements.set(sql, statement);
+    try {
+      if (this.age !== null) this.write(() => this.age?.save(this.highestId));
+    } catch {
+      // On a full disk this opening does not count into anybody's age.
+    } finally {
+      this.db.close();
+      // The WAL is gone: on a full disk its room is what the next opening will need.
+      this.ballast.restore(0);
+      this.unlock();
     }
-    return statement;
   }
-}
 
-function readLedger(statement: (sql: string) => Statement): StreamLedger[] {
-  const streams = statement(plans.ALL_STREAMS).all() as { epoch: string; class: number; next: number }[];
-  return streams.map(({ epoch, class: c, next }) => {
-    const floor = statement(plans.floorOf(c)).pluck().get(epoch) as number | null;
-    const quarantined = statement(plans.QUARANTINED_SEQS).pluck().all(epoch, c) as number[];
-    const evicted = statement(plans.EVICTED_OF).raw().all(epoch, c) as [number, number][];
-    return {
-      epoch,
-      class: c,
-      floor: floor ?? next,
-      next,
-      evicted,
-      quarantined: new Ranges(quarantined.map((seq) => [seq, seq])).toJSON(),
-    };
-  });
-}
-
-function readCounts(
-  statement: (sql: string) => Statement,
-  path: string,
-  classNumbers: readonly number[],
-  waitingOf: ReadonlyMap<number, number>,
-): SpoolCounts {
-  const classes = new Map<number, ClassCounts>();
-  const counters = statement(plans.ALL_COUNTERS).all() as (ClassCounts & { class: number })[];
-  for (const { class: c, ...counts } of counters) classes.set(c, { ...counts, waiting: waitingOf.get(c) ?? 0 });
-  const oldest = classNumbers.map((c) => statement(plans.oldestMessage(c)).pluck().get());
-  const known = oldest.filter((ms) => typeof ms === 'number');
-  return {
-    classes,
-    waiting: [...waitingOf.values()].reduce((a, b) => a + b, 0),
-    quarantined: statement(plans.COUNT_QUARANTINED).pluck().get() as number,
-    bytes: bytesOnDisk(path),
-    oldestAtMs: known.length === 0 ? null : Math.min(...known),
-  };
-}
-
-function checkFormat(db: Sqlite, path: string): void {
-  const found = db.pragma('user_version', { simple: true }) as number;
-  const hasTables = db.prepare("SELECT count(*) FROM sqlite_master WHERE type = 'table'").pluck().get() as number;
-  if (found === plans.FORMAT_VERSION) return;
-  if (found === 0 && hasTables === 0) {
-    db.pragma(`user_version = ${plans.FORMAT_VERSION}`);
-    return;
-  }
-  const what = found > plans.FORMAT_VERSION ? `a newer dragonsink wrote it (format ${found})` : 'it is not a spool';
-  const hint = found > plans.FORMAT_VERSION ? 'install that version again' : 'name another file in [SPOOL] path';
-  throw new SpoolError(`${path}: ${what}`, { code: 'version', hint });
-}
-
-function bytesOnDisk(path: string): number {
-  const files = [path, `${path}-wal`, `${path}-shm`];
-  return files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
-}
-
-function guarded<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (thrown: unknown) {
-    if (thrown instanceof SpoolError) throw thrown;
-    const holder = (thrown as { holderPid?: number }).holderPid;
-    if (holder !== undefined) {
-      const hint = 'one process per spool: stop it, or name another file in [SPOOL] path';
-      throw new SpoolError(`${path} is held by process ${holder}`, { code: 'held', hint, cause: thrown });
+  private look<T>(work: () => T): T {
+    try {
+      return explained(this.options.path, work);
+    } catch (error: unknown) {
+      if (error instanceof SpoolError && error.code === 'corrupt') noteDamage(this.options.path);
+      throw error;
     }
-    const { code, message, hint } = explainSqlite(path, thrown);
-    throw new SpoolError(`spool ${message}`, {
-      code,
-      hint,
-      retryable: code === 'full' || code === 'busy',
-      cause: thrown,
+  }
+
+  /** One durable transaction; on a full disk the ballast makes way for it. */
+  private write<T>(work: () => T): T {
+    return this.look(() => {
+      this.space.checkWal();
+      const { path } = this.options;
+      try {
+        return explained(path, () => this.db.transaction(work).immediate());
+      } catch (error: unknown) {
+        // What is full by our own rules has no cause: there the disk is not to blame.
+        const isDisk = error instanceof SpoolError && error.code === 'full' && error.cause !== undefined;
+        if (!isDisk) throw error;
+        this.ballast.drop();
+        this.space.lookAgain();
+        this.space.checkpoint(); // then the WAL begins anew, where it has room already
+        return explained(path, () => this.db.transaction(work).immediate());
+      }
     });
   }
+}
+
+function countByClass(rows: readonly { readonly class: number }[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { class: c } of rows) counts.set(c, (counts.get(c) ?? 0) + 1);
+  return counts;
 }

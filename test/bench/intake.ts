@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite } from '../../src/base/sqlite.js';
+import { openSpool } from '../../src/spool/open-spool.js';
 import type { NewRow } from '../../src/spool/spool.js';
-import { openSqliteSpool } from '../../src/spool/sqlite-spool.js';
 import type { Bench } from './bench.js';
 import { droneRows } from './input.js';
 
@@ -42,10 +42,10 @@ function rate(work: () => void): number {
 }
 
 function intake(path: string, batches: readonly NewRow[][]): number {
-  const spool = openSqliteSpool({
+  const spool = openSpool({
     path,
     classes: [0],
-    limits: { maxBytes: 2 ** 31, minFreeBytes: 0, evict: 'priority' },
+    limits: { maxBytes: 2 ** 31, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' },
     onDamaged: () => {},
   });
   const result = rate(() => {

@@ -9,7 +9,7 @@ import { openLink } from '../../src/base/mqtt-link.js';
 import { Publisher } from '../../src/kit/publisher.js';
 import { seal } from '../../src/schema/envelope.js';
 import { DEFAULT_TOPICS } from '../../src/schema/topics.js';
-import { openSqliteSpool } from '../../src/spool/sqlite-spool.js';
+import { openSpool } from '../../src/spool/open-spool.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
 import type { Bench } from './bench.js';
 import { droneRows } from './input.js';
@@ -46,11 +46,20 @@ export async function measurePublish(): Promise<Bench> {
 }
 
 async function spoolRate(path: string, broker: Broker, rows: ReturnType<typeof droneRows>): Promise<number> {
-  const limits = { maxBytes: 2 ** 31, minFreeBytes: 0, evict: 'priority' } as const;
-  const spool = openSqliteSpool({ path, classes: [0], limits, onDamaged: () => {} });
+  const limits = { maxBytes: 2 ** 31, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' } as const;
+  const spool = openSpool({ path, classes: [0], limits, onDamaged: () => {} });
   spool.accept(rows);
   const qos = { drone: 1, aircraft: 1, signal: 1, system: 1 } as const;
-  const publisher = new Publisher({ spool, outgoing: { topics: DEFAULT_TOPICS, qos }, log: createLogger('silent') });
+  const publisher = new Publisher({
+    spool,
+    outgoing: { topics: DEFAULT_TOPICS, qos },
+    delivery: 'broker',
+    mayReplay: true,
+    drainRateKbps: 0,
+    onHello: () => {},
+    onSpoolError: () => {},
+    log: createLogger('silent'),
+  });
   const options = {
     host: '127.0.0.1',
     port: broker.port,

@@ -34,7 +34,7 @@ suite('PostgreSQL: outages', () => {
     const { rows } = await store.counts();
     deepEqual(rows, { drone: 0, aircraft: 0, signal: 0, system: 0 });
     deepEqual([(await harness.rows('ingest_keys')).length, (await harness.rows('kits')).length], [0, 0]);
-    equal((await store.commit(batch(drone(), signal()))).drone.stored, 1);
+    equal((await store.commit(batch(drone(), signal()))).counts.drone.stored, 1);
   });
 
   test('a server that is down is said to be away, and the same store goes on when it is back', async (t) => {
@@ -47,7 +47,7 @@ suite('PostgreSQL: outages', () => {
     await throws(store.ledger(), down);
     await throws(openStore(harness.url), down);
     postgres().pgCtl('start');
-    const { drone: counts } = await store.commit(batch(drone(), drone({ identity: at(2) })));
+    const { drone: counts } = (await store.commit(batch(drone(), drone({ identity: at(2) })))).counts;
     deepEqual([counts.refused, counts.merged], [1, 1]);
   });
 
@@ -120,7 +120,7 @@ suite('PostgreSQL: outages', () => {
     const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
     while ((await harness.query(waiting)).length === 0) await delay(10);
     await collector.query('COMMIT');
-    equal((await committing).system.stored, 1);
+    equal((await committing).counts.system.stored, 1);
     deepEqual(
       (await harness.rows('system_health')).map((row) => [Number(row['time']) - T0_US, row['observed_raw']]),
       [

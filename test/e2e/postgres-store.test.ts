@@ -18,6 +18,7 @@ import {
   signal,
   system,
   T0_US,
+  whole,
 } from '../unit/server/store-batches.js';
 import { storeContract } from '../unit/server/store-contract.js';
 
@@ -77,7 +78,7 @@ suite('PostgreSQL: opening', () => {
     const url = new URL(harness.url);
     url.username = 'ingest';
     const store = await harnessOf(t, url.href).open();
-    equal((await store.commit(batch(drone()))).drone.stored, 1);
+    equal((await store.commit(batch(drone()))).counts.drone.stored, 1);
     const empty = new URL(postgres().createDatabase());
     empty.username = 'ingest';
     await throws(openStore(empty.href), { code: 'privilege', retryable: false, hint: /dragonsink migrate/ });
@@ -119,11 +120,7 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
     const store = await harness.open();
     deepEqual(await harness.query(theirs), before);
     deepEqual((await store.counts()).rows, { drone: 50, aircraft: 0, signal: 1, system: 1 });
-    await store.commit({
-      observations: [drone(), signal(), system()],
-      rejects: [reject({ identity: at(2) })],
-      contacts: [],
-    });
+    await store.commit(whole({ observations: [drone(), signal(), system()], rejects: [reject({ identity: at(2) })] }));
     const { rows, doubled } = await store.counts();
     deepEqual([rows, doubled], [{ drone: 51, aircraft: 0, signal: 2, system: 2 }, 0]);
     deepEqual(

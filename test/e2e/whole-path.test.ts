@@ -1,6 +1,7 @@
 // The whole way, all parts real: DragonSync's API, the kit, mosquitto, the server, PostgreSQL. Kit and server are
 // killed, the link is cut; at the end both halves of the ledger agree, and every observation is there once.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
 import pg from 'pg';
 import { compareLedgers } from '../../src/simulate/demo-ledger.js';
@@ -12,6 +13,20 @@ import { eventually, kitFiles, MAIN, runDragonsink } from '../fixtures/processes
 import { tempFolder } from '../fixtures/temp-folder.js';
 
 const CLOSED_PORT = 1;
+
+interface Accounts {
+  readonly entries: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The server's own word, which it owes to what the kit has said; fails when something is missing. */
+function ledgerOf(databaseUrl: string): Promise<Accounts> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [MAIN, 'ledger', '--database', databaseUrl, '--json'], (error, stdout) => {
+      if (error) reject(error);
+      else resolve(JSON.parse(stdout) as Accounts);
+    });
+  });
+}
 
 describe('from a heard drone to a row in PostgreSQL', () => {
   test('nothing is missing and nothing is there twice, whoever is killed', { timeout: 120_000 }, async (t) => {
@@ -68,6 +83,12 @@ describe('from a heard drone to a row in PostgreSQL', () => {
       return found.missing === 0 && found;
     });
     assert.equal(await server.end('SIGTERM'), 0, server.log());
+    const accounts = await ledgerOf(postgres.url);
+    for (const { epoch, kind, ...account } of accounts.entries) {
+      const { waiting, missing, evicted, quarantined } = account;
+      const nothing = { waiting: [], missing: [], evicted: [], quarantined: [] };
+      assert.deepEqual({ waiting, missing, evicted, quarantined }, nothing, `${kind} of ${epoch}`);
+    }
     assert.equal(compared.duplicates, 0);
     assert.equal(compared.stored, compared.accepted, 'one row for each accepted observation');
     assert.ok(compared.accepted > 150, `${compared.accepted} accepted`);

@@ -1,5 +1,5 @@
-// `npm test [-- FILE...]`: installs what is missing, then lint, types, build, unit and end-to-end tests, each stage with
-// its seconds. The last line is what CI reads. Under CI nothing may be skipped.
+// `npm test [-- FILE...]`: installs what is missing, then lint, types, build, unit and end-to-end tests and the short form
+// of the fault suite, each stage with its seconds. The last line is what CI reads. Under CI nothing may be skipped.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,8 @@ import { ensureBuild, ensureDependencies, ensureMosquitto, ensurePostgres, files
 
 /** A file of tests that takes longer hangs. */
 const FILE_TIMEOUT_MS = 240_000;
+/** The whole fault suite is one file. */
+const FAULTS_TIMEOUT_MS = 900_000;
 
 const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '-p'];
 const total = { pass: 0, fail: 0, skipped: 0 };
@@ -32,7 +34,7 @@ function stage(name, work) {
 }
 
 /** node:test with the readable reporter on the screen, and the counts from its TAP. */
-function runTests(files, concurrency) {
+function runTests(files, concurrency, timeoutMs = FILE_TIMEOUT_MS) {
   const scratch = mkdtempSync(join(tmpdir(), 'dragonsink-tap-'));
   const tap = join(scratch, 'tap');
   const reporters = [
@@ -41,7 +43,7 @@ function runTests(files, concurrency) {
     '--test-reporter=tap',
     `--test-reporter-destination=${tap}`,
   ];
-  const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${FILE_TIMEOUT_MS}`];
+  const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
   const args = ['--import', 'tsx', '--test', ...limits, ...reporters, ...files.map((file) => relative(ROOT, file))];
   const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   const counts = readTap(existsSync(tap) ? readFileSync(tap, 'utf8') : '');
@@ -73,14 +75,16 @@ function testsIn(folder) {
     .sort();
 }
 
-/** Which files run two at a time, and which one after another. */
+/** Which files run two at a time, which one after another, and which last. */
 function select(named) {
-  const unitFolder = join(ROOT, 'test/unit') + sep;
-  const files = named.length > 0 ? named : [...testsIn('unit'), ...testsIn('e2e')];
+  const isBelow = (folder) => (file) => file.startsWith(join(ROOT, 'test', folder) + sep);
+  const isUnit = isBelow('unit');
+  const isFaults = isBelow('faults');
+  const files = named.length > 0 ? named : [...testsIn('unit'), ...testsIn('e2e'), ...testsIn('faults')];
   const missing = files.filter((file) => !existsSync(file));
   if (missing.length > 0) throw new Error(`there is no ${missing.join(', ')}`);
-  const isUnit = (file) => file.startsWith(unitFolder);
-  return { unit: files.filter(isUnit), e2e: files.filter((file) => !isUnit(file)) };
+  const e2e = files.filter((file) => !isUnit(file) && !isFaults(file));
+  return { unit: files.filter(isUnit), e2e, faults: files.filter(isFaults) };
 }
 
 function node(...args) {
@@ -100,11 +104,12 @@ function check() {
   return stages.every(([name, work]) => stage(name, work));
 }
 
-function test({ unit, e2e }) {
+function test({ unit, e2e, faults }) {
   const passed = [];
   if (unit.length > 0) passed.push(stage('unit', () => runTests(unit, 2)));
   // The end-to-end tests measure waiting times and start many processes: one file after another.
   if (e2e.length > 0) passed.push(stage('e2e', () => runTests(e2e, 1)));
+  if (faults.length > 0) passed.push(stage('faults', () => runTests(faults, 1, FAULTS_TIMEOUT_MS)));
   return passed.length > 0 && passed.every(Boolean);
 }
 

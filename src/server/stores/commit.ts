@@ -1,49 +1,59 @@
 // The commit of a batch, step by step, the same on every database (server/store.ts says what it promises).
 import { perKind } from '../../schema/kinds.js';
-import type { Batch, CommitResult, Observation, Reject } from '../store.js';
+import type { Batch, CommitCounts, CommitResult, Observation, Reject } from '../store.js';
 import { contacted, kitIdsOf } from './contacts.js';
 import { LedgerBook, streamsOf } from './ledger-book.js';
+import { hear } from './openings.js';
 import { settle } from './places.js';
 import { toRejectRows } from './rejects.js';
 import { toDataRow } from './rows.js';
 import { type ChangedState, isFold, States } from './states.js';
 import { TABLE_OF, TABLES } from './tables.js';
+import { takeReports } from './take-reports.js';
 import type { KeyRow, Transaction } from './transaction.js';
 
 /** Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. */
 export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number): Promise<CommitResult> {
-  const result = noCounts();
+  const counts = noCounts();
   const kitIds = kitIdsOf(batch);
   // First of all: what is read below stays true until the commit, whoever else writes for these kits.
   const kits = kitIds.length === 0 ? [] : await tx.lockKits(kitIds);
-  const streams = streamsOf(batch);
+  const reporting = [...new Set(batch.reports.map(({ kitId }) => kitId))];
+  const heard = hear(reporting.length === 0 ? [] : await tx.openings(reporting), batch.reports);
+  const grown = heard.kits.length === 0 ? [] : await tx.unexamined(heard.kits);
+  const streams = streamsOf(batch, grown);
   const book = new LedgerBook(streams.length === 0 ? [] : await tx.ledgers(streams));
 
-  const received = receive(book, batch.observations, result);
+  const received = receive(book, batch.observations, counts);
   const states = new States(await storedKeys(tx, received));
   for (const observation of received) {
     const outcome = states.take(observation);
-    result[observation.kind][outcome] += 1;
+    counts[observation.kind][outcome] += 1;
     if (outcome === 'merged') book.count(observation, 'merged');
   }
   await writeStates(tx, states.changed());
-  await writeRejects(tx, book, batch.rejects, result);
+  await writeRejects(tx, book, batch.rejects, counts);
 
+  await takeReports(tx, book, heard, streams, nowUs);
   const ledgers = book.rows(nowUs);
   if (ledgers.length > 0) await tx.putLedgers(ledgers);
   const changedKits = contacted(kits, batch, nowUs);
   if (changedKits.length > 0) await tx.putKits(changedKits);
-  return result;
+  return { counts, streams: book.committed(streamsOf(batch)) };
 }
 
-export function noCounts(): CommitResult {
+export function isEmpty({ observations, rejects, contacts, reports }: Batch): boolean {
+  return observations.length + rejects.length + contacts.length + reports.length === 0;
+}
+
+export function noCounts(): CommitCounts {
   return perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
 }
 
-function receive(book: LedgerBook, observations: readonly Observation[], result: CommitResult): Observation[] {
+function receive(book: LedgerBook, observations: readonly Observation[], counts: CommitCounts): Observation[] {
   return observations.filter((observation) => {
     const isNew = book.receive(observation);
-    if (!isNew) result[observation.kind].refused += 1;
+    if (!isNew) counts[observation.kind].refused += 1;
     return isNew;
   });
 }
@@ -77,17 +87,17 @@ async function writeRejects(
   tx: Transaction,
   book: LedgerBook,
   rejects: readonly Reject[],
-  result: CommitResult,
+  counts: CommitCounts,
 ): Promise<void> {
   const rows = toRejectRows(rejects).filter((reject) => {
     const isNew = book.receive(reject);
-    if (!isNew && reject.kind !== null) result[reject.kind].refused += 1;
+    if (!isNew && reject.kind !== null) counts[reject.kind].refused += 1;
     return isNew;
   });
   if (rows.length === 0) return;
   const inserted = new Set(await tx.insertRejects(rows));
   for (const row of rows) {
     book.count(row, 'rejected');
-    if (row.kind !== null && inserted.has(row.digest)) result[row.kind].rejected += 1;
+    if (row.kind !== null && inserted.has(row.digest)) counts[row.kind].rejected += 1;
   }
 }

@@ -3,10 +3,11 @@ import type { Batch, Contact } from '../store.js';
 import type { KitRow } from './transaction.js';
 
 /** The kits of a batch, each once, sorted: locked in one order everywhere, two servers cannot wait for each other. */
-export function kitIdsOf({ observations, rejects, contacts }: Batch): string[] {
+export function kitIdsOf({ observations, rejects, contacts, reports }: Batch): string[] {
   const ids = new Set<string>();
   for (const { kitId } of observations) ids.add(kitId);
   for (const { kitId } of contacts) ids.add(kitId);
+  for (const { kitId } of reports) ids.add(kitId);
   // A reject alone is no proof of a kit, unless a ledger has to be kept for it.
   for (const { kitId, kind, identity } of rejects)
     if (kitId !== null && kind !== null && identity !== null) ids.add(kitId);

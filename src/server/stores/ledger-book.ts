@@ -1,8 +1,8 @@
 // The ledgers a batch touches, while it is being committed: which seq are received, and what was counted.
 import type { Kind } from '../../schema/kinds.js';
-import { Ranges } from '../../schema/ranges.js';
-import type { Batch, Identity } from '../store.js';
-import type { LedgerRow, StreamId } from './transaction.js';
+import { type Range, Ranges } from '../../schema/ranges.js';
+import type { Batch, CommittedStream, Identity } from '../store.js';
+import type { LedgerRow, LedgerWithFloor, StreamId } from './transaction.js';
 
 interface Page {
   readonly stream: StreamId;
@@ -11,6 +11,12 @@ interface Page {
   refused: number;
   merged: number;
   rejected: number;
+  /** As stored; null for a new page. */
+  readonly lastContactUs: number | null;
+  floor: number;
+  /** A message came: its kit was there. */
+  contacted: boolean;
+  changed: boolean;
 }
 
 interface Identified {
@@ -19,31 +25,38 @@ interface Identified {
   readonly identity: Identity | null;
 }
 
-/** The streams a batch has messages of, each once. */
-export function streamsOf({ observations, rejects }: Batch): StreamId[] {
+/** The streams that a batch has messages or a report of, and others, each once. */
+export function streamsOf({ observations, rejects, reports }: Batch, others: readonly StreamId[] = []): StreamId[] {
   const streams = new Map<string, StreamId>();
-  for (const message of [...observations, ...rejects]) {
-    const stream = streamOf(message);
+  const add = (stream: StreamId | null): void => {
     if (stream !== null) streams.set(streamKey(stream), stream);
-  }
+  };
+  for (const message of observations) add(streamOf(message));
+  for (const message of rejects) add(streamOf(message));
+  for (const { kitId, streams: said } of reports) for (const { epoch, kind } of said) add({ kitId, epoch, kind });
+  for (const stream of others) add(stream);
   return [...streams.values()];
 }
 
 export class LedgerBook {
   private readonly pages = new Map<string, Page>();
 
-  constructor(stored: readonly LedgerRow[]) {
-    for (const { kitId, epoch, kind, received, ...counters } of stored) {
+  constructor(stored: readonly LedgerWithFloor[]) {
+    for (const { kitId, epoch, kind, received, floor, ...counters } of stored) {
       const stream = { kitId, epoch, kind };
-      this.pages.set(streamKey(stream), { stream, received: new Ranges(received), ...counters });
+      const found = { received: new Ranges(received), floor: floor ?? 1, contacted: false, changed: false };
+      this.pages.set(streamKey(stream), { stream, ...found, ...counters });
     }
   }
 
   /** False when this identity is received already, in the database or earlier in the batch; without one it is new. */
   receive(message: Identified): boolean {
-    const page = this.page(message);
-    if (page === null || message.identity === null) return true;
+    const stream = streamOf(message);
+    if (stream === null || message.identity === null) return true;
     const { seq } = message.identity;
+    const page = this.open(stream);
+    page.contacted = true;
+    page.changed = true;
     page.next = Math.max(page.next, seq + 1);
     if (page.received.add(seq)) return true;
     page.refused += 1;
@@ -51,29 +64,57 @@ export class LedgerBook {
   }
 
   count(message: Identified, counter: 'merged' | 'rejected'): void {
-    const page = this.page(message);
-    if (page !== null) page[counter] += 1;
+    const stream = streamOf(message);
+    if (stream !== null) this.open(stream)[counter] += 1;
   }
 
+  /** What is received of a stream, and one above the highest seq that is known to exist. */
+  find(stream: StreamId): { readonly received: readonly Range[]; readonly next: number } | undefined {
+    const page = this.pages.get(streamKey(stream));
+    return page && { received: page.received.toJSON(), next: page.next };
+  }
+
+  /** The kit says which seq it gives out next; a stream that nothing was received of begins its ledger with that. */
+  foretell(stream: StreamId, next: number): void {
+    const page = this.open(stream);
+    if (page.next >= next && page.lastContactUs !== null) return;
+    page.next = Math.max(page.next, next);
+    page.changed = true;
+  }
+
+  setFloor(stream: StreamId, floor: number): void {
+    this.open(stream).floor = floor;
+  }
+
+  /** Those that are to be written. */
   rows(nowUs: number): LedgerRow[] {
-    return [...this.pages.values()].map(({ stream, received, next, refused, merged, rejected }) => ({
+    const changed = [...this.pages.values()].filter((page) => page.changed);
+    return changed.map(({ stream, received, next, refused, merged, rejected, contacted, lastContactUs }) => ({
       ...stream,
       received: received.toJSON(),
       next,
       refused,
       merged,
       rejected,
-      lastContactUs: nowUs,
+      lastContactUs: contacted ? nowUs : (lastContactUs ?? nowUs),
     }));
   }
 
-  private page(message: Identified): Page | null {
-    const stream = streamOf(message);
-    if (stream === null) return null;
+  /** Of these streams, those that something is received of. */
+  committed(streams: readonly StreamId[]): CommittedStream[] {
+    return streams.flatMap((stream) => {
+      const page = this.pages.get(streamKey(stream));
+      if (page?.received.last === undefined) return [];
+      return [{ ...stream, received: page.received.toJSON(), floor: page.floor }];
+    });
+  }
+
+  private open(stream: StreamId): Page {
     const key = streamKey(stream);
     let page = this.pages.get(key);
     if (page === undefined) {
-      page = { stream, received: new Ranges(), next: 1, refused: 0, merged: 0, rejected: 0 };
+      const counters = { next: 1, refused: 0, merged: 0, rejected: 0, floor: 1, lastContactUs: null };
+      page = { stream, received: new Ranges(), ...counters, contacted: false, changed: false };
       this.pages.set(key, page);
     }
     return page;
@@ -84,6 +125,6 @@ function streamOf({ kitId, kind, identity }: Identified): StreamId | null {
   return kitId === null || kind === null || identity === null ? null : { kitId, epoch: identity.epoch, kind };
 }
 
-function streamKey({ kitId, epoch, kind }: StreamId): string {
+export function streamKey({ kitId, epoch, kind }: StreamId): string {
   return `${kind} ${epoch} ${kitId}`;
 }

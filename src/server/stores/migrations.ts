@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../base/errors.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresTables } from './postgres-schema.js';
-import { sqliteTables } from './sqlite-schema.js';
+import { makePostgresReports, makePostgresTables } from './postgres-schema.js';
+import { sqliteReports, sqliteTables } from './sqlite-schema.js';
 
 export interface Migration {
   readonly version: number;
@@ -20,6 +20,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "WarDragon Analytics' tables and the ledger",
     postgres: makePostgresTables,
     sqlite: sqliteTables,
+  },
+  {
+    version: 2,
+    name: "the kits' half of the ledger",
+    postgres: makePostgresReports,
+    sqlite: sqliteReports,
   },
 ];
 

@@ -1,6 +1,6 @@
 // From DATABASE_URL to a store; a server on SQLite never loads pg.
 import { StoreError } from '../../base/errors.js';
-import type { Store } from '../store.js';
+import type { Clock, Store } from '../store.js';
 
 /**
  * `sqlite:/path/to/file`, `sqlite:relative/file`, `postgres://user:password@host:5432/name`. The database is made (in
@@ -8,17 +8,21 @@ import type { Store } from '../store.js';
  *
  * @throws StoreError with what to do; retryable when the database is only away.
  */
-export async function openStore(databaseUrl: string): Promise<Store> {
+export async function openStore(databaseUrl: string, nowUs: Clock = wallClockUs): Promise<Store> {
   const scheme = databaseUrl.slice(0, databaseUrl.indexOf(':'));
   if (scheme === 'sqlite') {
     const { openSqliteStore } = await import('./sqlite-store.js');
-    return openSqliteStore(sqlitePath(databaseUrl));
+    return openSqliteStore(sqlitePath(databaseUrl), nowUs);
   }
   if (scheme === 'postgres' || scheme === 'postgresql') {
     const { openPostgresStore } = await import('./postgres-store.js');
-    return openPostgresStore(databaseUrl);
+    return openPostgresStore(databaseUrl, nowUs);
   }
   throw new StoreError(`DATABASE_URL begins with neither sqlite: nor postgres:`, { code: 'url', hint: URL_HINT });
+}
+
+function wallClockUs(): number {
+  return Date.now() * 1000;
 }
 
 const URL_HINT = 'write sqlite:/var/lib/dragonsink/server.db, or postgres://user:password@host:5432/name';

@@ -36,11 +36,18 @@ export const PUT_KITS = `
 const LEDGER = `l.kit_id AS "kitId", l.epoch, l.kind, l.received, l.next, l.refused, l.merged, l.rejected,
   ${microsOf('l.last_contact')} AS "lastContactUs"`;
 
+const STREAM_COLUMNS = '"kitId" text, epoch text, kind text';
+const ITS_REPORT = 'LEFT JOIN ingest_reports w ON w.kit_id = l.kit_id AND w.epoch = l.epoch AND w.kind = l.kind';
+const ACCOUNT = `
+  SELECT ${LEDGER}, coalesce(w.floor, 1) AS floor, coalesce(w.next, 1) AS "reportedNext",
+    coalesce(w.examined, 1) AS examined, coalesce(w.evicted, '[]') AS evicted,
+    coalesce(w.quarantined, '[]') AS quarantined, coalesce(w.missing, '[]') AS missing
+  FROM ingest_ledger l ${ITS_REPORT}`;
+export const ALL_ACCOUNTS = `${ACCOUNT} ORDER BY 1, 2, 3`;
+export const ACCOUNTS_OF_KIT = `${ACCOUNT} WHERE l.kit_id = $1 ORDER BY 1, 2, 3`;
 export const GET_LEDGERS = `
-  SELECT ${LEDGER} FROM ${rowsOf('"kitId" text, epoch text, kind text')}
-  JOIN ingest_ledger l ON l.kit_id = r."kitId" AND l.epoch = r.epoch AND l.kind = r.kind`;
-export const ALL_LEDGERS = `SELECT ${LEDGER} FROM ingest_ledger l ORDER BY 1, 2, 3`;
-export const LEDGERS_OF_KIT = `SELECT ${LEDGER} FROM ingest_ledger l WHERE l.kit_id = $1 ORDER BY 1, 2, 3`;
+  SELECT ${LEDGER}, w.floor FROM ${rowsOf(STREAM_COLUMNS)}
+  JOIN ingest_ledger l ON l.kit_id = r."kitId" AND l.epoch = r.epoch AND l.kind = r.kind ${ITS_REPORT}`;
 export const PUT_LEDGERS = `
   INSERT INTO ingest_ledger (kit_id, epoch, kind, received, next, refused, merged, rejected, last_contact)
   SELECT r."kitId", r.epoch, r.kind, r.received, r.next, r.refused, r.merged, r.rejected, ${timeOf('r."lastContactUs"')}
@@ -49,6 +56,30 @@ export const PUT_LEDGERS = `
   ON CONFLICT (kit_id, epoch, kind) DO UPDATE SET received = excluded.received, next = excluded.next,
     refused = excluded.refused, merged = excluded.merged, rejected = excluded.rejected,
     last_contact = excluded.last_contact`;
+
+export const GET_OPENINGS = `
+  SELECT kit_id AS "kitId", opening, n, listing, listed, superseded FROM ingest_openings
+  WHERE kit_id IN (SELECT kit_id FROM ${rowsOf('kit_id text')})`;
+export const PUT_OPENINGS = `
+  INSERT INTO ingest_openings (kit_id, opening, n, listing, listed, superseded)
+  SELECT * FROM ${rowsOf('"kitId" text, opening text, n bigint, listing jsonb, listed boolean, superseded jsonb')}
+  ON CONFLICT (kit_id) DO UPDATE SET opening = excluded.opening, n = excluded.n, listing = excluded.listing,
+    listed = excluded.listed, superseded = excluded.superseded`;
+export const GET_REPORTS = `
+  SELECT w.kit_id AS "kitId", w.epoch, w.kind, w.opening, w.floor, w.next, w.examined, w.evicted, w.quarantined, w.missing
+  FROM ${rowsOf(STREAM_COLUMNS)}
+  JOIN ingest_reports w ON w.kit_id = r."kitId" AND w.epoch = r.epoch AND w.kind = r.kind`;
+export const PUT_REPORTS = `
+  INSERT INTO ingest_reports (kit_id, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing)
+  SELECT * FROM ${rowsOf(`${STREAM_COLUMNS}, opening text, floor bigint, next bigint, examined bigint, evicted jsonb,
+    quarantined jsonb, missing jsonb`)}
+  ON CONFLICT (kit_id, epoch, kind) DO UPDATE SET opening = excluded.opening, floor = excluded.floor,
+    next = excluded.next, examined = excluded.examined, evicted = excluded.evicted,
+    quarantined = excluded.quarantined, missing = excluded.missing`;
+export const UNEXAMINED = `
+  SELECT l.kit_id AS "kitId", l.epoch, l.kind FROM ${rowsOf('"kitId" text, opening text, "listingEnds" boolean')}
+  JOIN ingest_ledger l ON l.kit_id = r."kitId" ${ITS_REPORT}
+  WHERE w.examined IS NULL OR w.examined < l.next OR (r."listingEnds" AND w.opening <> r.opening)`;
 
 const KEY = `k.kit_id AS "kitId", k.kind, k.thing, k.key_us AS "keyUs", k.time_us AS "timeUs", k.part, k.epoch, k.seq`;
 const SAME_THING = 'k.kit_id = r."kitId" AND k.kind = r.kind AND k.thing = r.thing';

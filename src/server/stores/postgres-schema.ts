@@ -47,6 +47,25 @@ export async function makePostgresTables(query: Query): Promise<void> {
   for (const statement of statements) await query(statement);
 }
 
+const INGEST_OPENINGS = `
+  CREATE TABLE IF NOT EXISTS ingest_openings (
+    kit_id text PRIMARY KEY, opening text NOT NULL, n bigint NOT NULL,
+    listing jsonb, listed boolean NOT NULL, superseded jsonb NOT NULL)`;
+
+// Beside the ledger and not in it: the ledger is written with every batch, this only when a kit says something.
+const INGEST_REPORTS = `
+  CREATE TABLE IF NOT EXISTS ingest_reports (
+    kit_id text NOT NULL, epoch text NOT NULL, kind text NOT NULL,
+    opening text NOT NULL, floor bigint NOT NULL, next bigint NOT NULL, examined bigint NOT NULL,
+    evicted jsonb NOT NULL, quarantined jsonb NOT NULL, missing jsonb NOT NULL,
+    PRIMARY KEY (kit_id, epoch, kind))`;
+
+/** The kits' half of the ledger. */
+export async function makePostgresReports(query: Query): Promise<void> {
+  await query(INGEST_OPENINGS);
+  await query(INGEST_REPORTS);
+}
+
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {
   const columns: Column[] = [
     { name: 'time', type: 'time', required: true },

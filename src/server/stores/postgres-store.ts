@@ -1,14 +1,16 @@
 // The store on PostgreSQL: as many servers at once as like, serialised per kit.
 import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
-import type { Batch, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
-import { commitBatch, noCounts } from './commit.js';
+import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
+import { commitBatch, isEmpty, noCounts } from './commit.js';
 import { type Migration, type MigrationTarget, migrate } from './migrations.js';
+import { toEntry } from './missing.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { type Pruner, prune } from './retention.js';
 import type { TableName } from './tables.js';
+import type { LedgerAccount } from './transaction.js';
 
 const COMMIT_CONNECTIONS = 4;
 const COMMIT_TIMEOUT_MS = 30_000;
@@ -20,7 +22,7 @@ const MAINTENANCE_TIMEOUT_MS = 3_600_000;
  *
  * @throws StoreError `unavailable` (retryable), `credentials`, `missing`, `privilege`, `version`, `not-durable`, `url`.
  */
-export async function openPostgresStore(url: string): Promise<Store> {
+export async function openPostgresStore(url: string, nowUs: Clock): Promise<Store> {
   const pool = new PostgresPool({ url, connections: COMMIT_CONNECTIONS, statementTimeoutMs: COMMIT_TIMEOUT_MS });
   const slow = new PostgresPool({ url, connections: 1, statementTimeoutMs: MAINTENANCE_TIMEOUT_MS });
   try {
@@ -30,7 +32,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
     slow.opened();
-    return new PostgresStore(storeId, pool, slow);
+    return new PostgresStore(storeId, pool, slow, nowUs);
   } catch (error: unknown) {
     await Promise.allSettled([pool.close(), slow.close()]);
     throw error;
@@ -92,12 +94,13 @@ class PostgresStore implements Store {
     readonly storeId: string,
     private readonly pool: PostgresPool,
     private readonly slow: PostgresPool,
+    private readonly nowUs: Clock,
   ) {}
 
   async commit(batch: Batch): Promise<CommitResult> {
-    if (batch.observations.length + batch.rejects.length + batch.contacts.length === 0) return noCounts();
+    if (isEmpty(batch)) return { counts: noCounts(), streams: [] };
     const once = (): Promise<CommitResult> =>
-      this.pool.transaction((query) => commitBatch(new PostgresTransaction(query), batch, Date.now() * 1000));
+      this.pool.transaction((query) => commitBatch(new PostgresTransaction(query), batch, this.nowUs()));
     try {
       return await once();
     } catch (error: unknown) {
@@ -108,7 +111,11 @@ class PostgresStore implements Store {
   }
 
   async ledger(kitId?: string): Promise<LedgerEntry[]> {
-    return kitId === undefined ? this.pool.query(plans.ALL_LEDGERS) : this.pool.query(plans.LEDGERS_OF_KIT, [kitId]);
+    const accounts =
+      kitId === undefined
+        ? await this.pool.query<LedgerAccount>(plans.ALL_ACCOUNTS)
+        : await this.pool.query<LedgerAccount>(plans.ACCOUNTS_OF_KIT, [kitId]);
+    return accounts.map((account) => toEntry(account, this.nowUs()));
   }
 
   async counts(): Promise<TableCounts> {

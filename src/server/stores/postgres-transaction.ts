@@ -10,9 +10,13 @@ import type {
   KeyRow,
   KitRow,
   LedgerRow,
+  LedgerWithFloor,
   NaturalKey,
+  OpeningRow,
   Place,
   RejectRow,
+  ReportingKit,
+  ReportRow,
   StreamId,
   Transaction,
 } from './transaction.js';
@@ -39,12 +43,32 @@ export class PostgresTransaction implements Transaction {
     await this.send(plans.PUT_KITS, kits);
   }
 
-  async ledgers(streams: readonly StreamId[]): Promise<LedgerRow[]> {
-    return this.send<LedgerRow>(plans.GET_LEDGERS, streams);
+  async ledgers(streams: readonly StreamId[]): Promise<LedgerWithFloor[]> {
+    return this.send<LedgerWithFloor>(plans.GET_LEDGERS, streams);
   }
 
   async putLedgers(rows: readonly LedgerRow[]): Promise<void> {
     await this.send(plans.PUT_LEDGERS, rows);
+  }
+
+  async openings(kitIds: readonly string[]): Promise<OpeningRow[]> {
+    return this.send<OpeningRow>(plans.GET_OPENINGS, kitIds.map(toKit));
+  }
+
+  async putOpenings(rows: readonly OpeningRow[]): Promise<void> {
+    await this.send(plans.PUT_OPENINGS, rows);
+  }
+
+  async reports(streams: readonly StreamId[]): Promise<ReportRow[]> {
+    return this.send<ReportRow>(plans.GET_REPORTS, streams);
+  }
+
+  async putReports(rows: readonly ReportRow[]): Promise<void> {
+    await this.send(plans.PUT_REPORTS, rows);
+  }
+
+  async unexamined(kits: readonly ReportingKit[]): Promise<StreamId[]> {
+    return this.send<StreamId>(plans.UNEXAMINED, kits);
   }
 
   async keys(keys: readonly NaturalKey[]): Promise<KeyRow[]> {

@@ -9,14 +9,36 @@ export const GET_KIT = 'SELECT kit_id, source, status, last_seen FROM kits WHERE
 export const ADD_KIT = "INSERT INTO kits (kit_id, name, source, status) VALUES (:kitId, :kitId, 'mqtt', 'offline')";
 export const PUT_KIT = 'UPDATE kits SET source = ?, status = ?, last_seen = ? WHERE kit_id = ?';
 
-const LEDGER = 'SELECT kit_id, epoch, kind, received, next, refused, merged, rejected, last_contact FROM ingest_ledger';
-export const GET_LEDGER = `${LEDGER} WHERE kit_id = ? AND epoch = ? AND kind = ?`;
-export const ALL_LEDGERS = `${LEDGER} ORDER BY kit_id, epoch, kind`;
-export const LEDGERS_OF_KIT = `${LEDGER} WHERE kit_id = ? ORDER BY epoch, kind`;
+const LEDGER = `l.kit_id, l.epoch, l.kind, l.received, l.next, l.refused, l.merged, l.rejected, l.last_contact`;
+const LEDGER_AND_REPORT = `
+  FROM ingest_ledger l LEFT JOIN ingest_reports r ON r.kit_id = l.kit_id AND r.epoch = l.epoch AND r.kind = l.kind`;
+const ACCOUNT = `
+  SELECT ${LEDGER}, coalesce(r.floor, 1) AS floor, coalesce(r.next, 1) AS reported_next,
+    coalesce(r.examined, 1) AS examined, coalesce(r.evicted, '[]') AS evicted,
+    coalesce(r.quarantined, '[]') AS quarantined, coalesce(r.missing, '[]') AS missing ${LEDGER_AND_REPORT}`;
+export const ALL_ACCOUNTS = `${ACCOUNT} ORDER BY l.kit_id, l.epoch, l.kind`;
+export const ACCOUNTS_OF_KIT = `${ACCOUNT} WHERE l.kit_id = ? ORDER BY l.epoch, l.kind`;
+export const GET_LEDGER = `
+  SELECT ${LEDGER}, r.floor ${LEDGER_AND_REPORT} WHERE l.kit_id = ? AND l.epoch = ? AND l.kind = ?`;
 export const PUT_LEDGER = `
   INSERT OR REPLACE INTO ingest_ledger
     (kit_id, epoch, kind, received, next, refused, merged, rejected, last_contact)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+export const GET_OPENING = `
+  SELECT kit_id, opening, n, listing, listed, superseded FROM ingest_openings WHERE kit_id = ?`;
+export const PUT_OPENING = `
+  INSERT OR REPLACE INTO ingest_openings (kit_id, opening, n, listing, listed, superseded) VALUES (?, ?, ?, ?, ?, ?)`;
+export const GET_REPORT = `
+  SELECT kit_id, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing FROM ingest_reports
+  WHERE kit_id = ? AND epoch = ? AND kind = ?`;
+export const PUT_REPORT = `
+  INSERT OR REPLACE INTO ingest_reports
+    (kit_id, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+export const UNEXAMINED = `
+  SELECT l.kit_id, l.epoch, l.kind ${LEDGER_AND_REPORT}
+  WHERE l.kit_id = :kitId AND (r.examined IS NULL OR r.examined < l.next OR (:listingEnds = 1 AND r.opening <> :opening))`;
 
 const KEY = 'SELECT kit_id, kind, thing, key_us, time_us, part, epoch, seq FROM ingest_keys';
 const THING = 'kit_id = ? AND kind = ? AND thing = ?';

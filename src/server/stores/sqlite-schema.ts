@@ -34,6 +34,20 @@ const INGEST = [
   'CREATE TABLE IF NOT EXISTS ingest_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
 ];
 
+/** The kits' half of the ledger. */
+export function sqliteReports(): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ingest_openings (
+      kit_id TEXT NOT NULL PRIMARY KEY, opening TEXT NOT NULL, n INTEGER NOT NULL,
+      listing TEXT, listed INTEGER NOT NULL CHECK (listed IN (0, 1)), superseded TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ingest_reports (
+      kit_id TEXT NOT NULL, epoch TEXT NOT NULL, kind TEXT NOT NULL,
+      opening TEXT NOT NULL, floor INTEGER NOT NULL, next INTEGER NOT NULL, examined INTEGER NOT NULL,
+      evicted TEXT NOT NULL, quarantined TEXT NOT NULL, missing TEXT NOT NULL,
+      PRIMARY KEY (kit_id, epoch, kind)) STRICT, WITHOUT ROWID`,
+  ];
+}
+
 export function sqliteTables(): string[] {
   return [
     createTable('kits', KITS, ['kit_id']),

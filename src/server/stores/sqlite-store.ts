@@ -2,13 +2,15 @@
 import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
-import type { Batch, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
-import { commitBatch, noCounts } from './commit.js';
+import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
+import { commitBatch, isEmpty, noCounts } from './commit.js';
 import { type Migration, type MigrationTarget, migrate } from './migrations.js';
+import { toEntry } from './missing.js';
 import { type Pruner, prune } from './retention.js';
 import { SqliteDatabase } from './sqlite-database.js';
+import { type StoredAccount, toAccount } from './sqlite-ledger-rows.js';
 import * as plans from './sqlite-plans.js';
-import { SqliteTransaction, type StoredLedger, toLedgerRow } from './sqlite-transaction.js';
+import { SqliteTransaction } from './sqlite-transaction.js';
 import type { TableName } from './tables.js';
 
 /**
@@ -16,14 +18,14 @@ import type { TableName } from './tables.js';
  *
  * @throws StoreError `foreign`, `version`, `missing`, `read-only`, `corrupt`, or retryable `busy`, `full`, `io`.
  */
-export async function openSqliteStore(path: string): Promise<Store> {
+export async function openSqliteStore(path: string, nowUs: Clock): Promise<Store> {
   const db = new SqliteDatabase(path);
   try {
     await migrate(new SqliteTarget(db));
     const storeId = await db.read(() => readMeta(db, 'store_id'));
     if (storeId === undefined)
       throw new StoreError(`${path}: has no store id`, { code: 'foreign', hint: FOREIGN_HINT });
-    return new SqliteStore(storeId, db);
+    return new SqliteStore(storeId, db, nowUs);
   } catch (error: unknown) {
     await db.close();
     throw error;
@@ -69,20 +71,21 @@ class SqliteStore implements Store {
   constructor(
     readonly storeId: string,
     private readonly db: SqliteDatabase,
+    private readonly nowUs: Clock,
   ) {}
 
   async commit(batch: Batch): Promise<CommitResult> {
-    if (batch.observations.length + batch.rejects.length + batch.contacts.length === 0) return noCounts();
-    return this.db.transaction(() => commitBatch(new SqliteTransaction(this.db), batch, Date.now() * 1000));
+    if (isEmpty(batch)) return { counts: noCounts(), streams: [] };
+    return this.db.transaction(() => commitBatch(new SqliteTransaction(this.db), batch, this.nowUs()));
   }
 
   async ledger(kitId?: string): Promise<LedgerEntry[]> {
     const rows = await this.db.read(() =>
       kitId === undefined
-        ? this.db.statement(plans.ALL_LEDGERS).all()
-        : this.db.statement(plans.LEDGERS_OF_KIT).all(kitId),
+        ? this.db.statement(plans.ALL_ACCOUNTS).all()
+        : this.db.statement(plans.ACCOUNTS_OF_KIT).all(kitId),
     );
-    return (rows as StoredLedger[]).map(toLedgerRow);
+    return (rows as StoredAccount[]).map((row) => toEntry(toAccount(row), this.nowUs()));
   }
 
   async counts(): Promise<TableCounts> {

@@ -1,9 +1,19 @@
 // A commit's operations on SQLite, row by row: the database is in this process, so that a round trip costs nothing.
 import type { Kind } from '../../schema/kinds.js';
-import type { Range } from '../../schema/ranges.js';
 import { isoMicros } from '../../schema/time.js';
 import type { ColumnValue } from '../store.js';
 import type { SqliteDatabase } from './sqlite-database.js';
+import {
+  microsOf,
+  type StoredLedger,
+  type StoredOpening,
+  type StoredReport,
+  type StoredStream,
+  toLedger,
+  toOpening,
+  toReport,
+  toStream,
+} from './sqlite-ledger-rows.js';
 import * as plans from './sqlite-plans.js';
 import type { TableName } from './tables.js';
 import type {
@@ -12,9 +22,13 @@ import type {
   KeyRow,
   KitRow,
   LedgerRow,
+  LedgerWithFloor,
   NaturalKey,
+  OpeningRow,
   Place,
   RejectRow,
+  ReportingKit,
+  ReportRow,
   StreamId,
   Transaction,
 } from './transaction.js';
@@ -39,10 +53,10 @@ export class SqliteTransaction implements Transaction {
     }
   }
 
-  async ledgers(streams: readonly StreamId[]): Promise<LedgerRow[]> {
+  async ledgers(streams: readonly StreamId[]): Promise<LedgerWithFloor[]> {
     const get = this.db.statement(plans.GET_LEDGER);
     const rows = streams.map(({ kitId, epoch, kind }) => get.get(kitId, epoch, kind) as StoredLedger | undefined);
-    return rows.filter((row) => row !== undefined).map(toLedgerRow);
+    return rows.filter((row) => row !== undefined).map(toLedger);
   }
 
   async putLedgers(rows: readonly LedgerRow[]): Promise<void> {
@@ -50,6 +64,39 @@ export class SqliteTransaction implements Transaction {
     for (const { kitId, epoch, kind, received, next, refused, merged, rejected, lastContactUs } of rows) {
       put.run(kitId, epoch, kind, JSON.stringify(received), next, refused, merged, rejected, isoMicros(lastContactUs));
     }
+  }
+
+  async openings(kitIds: readonly string[]): Promise<OpeningRow[]> {
+    const get = this.db.statement(plans.GET_OPENING);
+    const rows = kitIds.map((kitId) => get.get(kitId) as StoredOpening | undefined);
+    return rows.filter((row) => row !== undefined).map(toOpening);
+  }
+
+  async putOpenings(rows: readonly OpeningRow[]): Promise<void> {
+    const put = this.db.statement(plans.PUT_OPENING);
+    for (const { kitId, opening, n, listing, listed, superseded } of rows) {
+      put.run(kitId, opening, n, listing && JSON.stringify(listing), Number(listed), JSON.stringify(superseded));
+    }
+  }
+
+  async reports(streams: readonly StreamId[]): Promise<ReportRow[]> {
+    const get = this.db.statement(plans.GET_REPORT);
+    const rows = streams.map(({ kitId, epoch, kind }) => get.get(kitId, epoch, kind) as StoredReport | undefined);
+    return rows.filter((row) => row !== undefined).map(toReport);
+  }
+
+  async putReports(rows: readonly ReportRow[]): Promise<void> {
+    const put = this.db.statement(plans.PUT_REPORT);
+    for (const { kitId, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing } of rows) {
+      const lists = [evicted, quarantined, missing].map((list) => JSON.stringify(list));
+      put.run(kitId, epoch, kind, opening, floor, next, examined, ...lists);
+    }
+  }
+
+  async unexamined(kits: readonly ReportingKit[]): Promise<StreamId[]> {
+    const find = this.db.statement(plans.UNEXAMINED);
+    const rows = kits.flatMap((kit) => find.all({ ...kit, listingEnds: Number(kit.listingEnds) })) as StoredStream[];
+    return rows.map(toStream);
   }
 
   async keys(keys: readonly NaturalKey[]): Promise<KeyRow[]> {
@@ -116,16 +163,6 @@ function toKitRow({ kit_id: kitId, source, status, last_seen: lastSeen }: Stored
   return { kitId, source, status, lastSeenUs: lastSeen === null ? null : microsOf(lastSeen) };
 }
 
-export interface StoredLedger extends Pick<LedgerRow, 'epoch' | 'kind' | 'next' | 'refused' | 'merged' | 'rejected'> {
-  readonly kit_id: string;
-  readonly received: string;
-  readonly last_contact: string;
-}
-
-export function toLedgerRow({ kit_id: kitId, received, last_contact: lastContact, ...row }: StoredLedger): LedgerRow {
-  return { ...row, kitId, received: JSON.parse(received) as Range[], lastContactUs: microsOf(lastContact) };
-}
-
 interface StoredKey {
   readonly kit_id: string;
   readonly kind: Kind;
@@ -152,9 +189,4 @@ function partValues(table: TableName, part: string): (string | number)[] {
 
 function bindable(value: ColumnValue): string | number | null {
   return typeof value === 'boolean' ? Number(value) : value;
-}
-
-/** `isoMicros` back, exactly: a Date keeps only milliseconds, so that it is asked for whole seconds. */
-function microsOf(iso: string): number {
-  return Date.parse(`${iso.slice(0, 19)}Z`) * 1000 + Number(iso.slice(20, 26));
 }

@@ -28,6 +28,56 @@ export interface LedgerRow extends StreamId {
   readonly lastContactUs: number;
 }
 
+/** With what the kit last said of it; null when it has said nothing. */
+export interface LedgerWithFloor extends LedgerRow {
+  readonly floor: number | null;
+}
+
+/** Which statuses of a kit count: those of the newest opening of its spool, in the order of their `n`. */
+export interface OpeningRow {
+  readonly kitId: string;
+  readonly opening: string;
+  readonly n: number;
+  /** Of a listing that is coming in parts, the part that came last. */
+  readonly listing: { readonly part: number; readonly of: number } | null;
+  /** A whole listing has come: a stream that this opening has not named is gone from the spool. */
+  readonly listed: boolean;
+  /** The openings before, as far as they are remembered: what still comes of them is old. */
+  readonly superseded: readonly string[];
+}
+
+/** Known to be missing since, in microseconds since 1970. */
+export type MissingPart = readonly [first: number, last: number, sinceUs: number];
+
+/** What a kit said of a stream, and what follows from it. */
+export interface ReportRow extends StreamId {
+  /** The opening that said it; also one that has listed all its streams without this one, which then is empty. */
+  readonly opening: string;
+  /** That opening has floor..next - 1, or has passed them on. */
+  readonly floor: number;
+  readonly next: number;
+  /** The ledger's `next` when it was last looked for what is missing; above it nothing is said yet. */
+  readonly examined: number;
+  readonly evicted: readonly Range[];
+  readonly quarantined: readonly Range[];
+  readonly missing: readonly MissingPart[];
+}
+
+/** Both halves of a stream; of one that the kit has said nothing of, `floor`, `reportedNext` and `examined` are 1. */
+export interface LedgerAccount
+  extends LedgerRow,
+    Pick<ReportRow, 'floor' | 'examined' | 'evicted' | 'quarantined' | 'missing'> {
+  readonly reportedNext: number;
+}
+
+/** A kit that has said something new. */
+export interface ReportingKit {
+  readonly kitId: string;
+  readonly opening: string;
+  /** All that this opening has not named is to be looked at too. */
+  readonly listingEnds: boolean;
+}
+
 export interface NaturalKey {
   readonly kitId: string;
   readonly kind: Kind;
@@ -72,8 +122,17 @@ export interface Transaction {
   putKits(kits: readonly KitRow[]): Promise<void>;
 
   /** Those that exist. */
-  ledgers(streams: readonly StreamId[]): Promise<LedgerRow[]>;
+  ledgers(streams: readonly StreamId[]): Promise<LedgerWithFloor[]>;
   putLedgers(rows: readonly LedgerRow[]): Promise<void>;
+
+  /** Those that exist. */
+  openings(kitIds: readonly string[]): Promise<OpeningRow[]>;
+  putOpenings(rows: readonly OpeningRow[]): Promise<void>;
+  /** Those that exist. */
+  reports(streams: readonly StreamId[]): Promise<ReportRow[]>;
+  putReports(rows: readonly ReportRow[]): Promise<void>;
+  /** The streams of these kits that have grown since they were last looked at, or never were. */
+  unexamined(kits: readonly ReportingKit[]): Promise<StreamId[]>;
 
   /** Those that exist. */
   keys(keys: readonly NaturalKey[]): Promise<KeyRow[]>;

@@ -113,6 +113,14 @@ describe('keepLinked', () => {
     assert.deepEqual(calls, ['saturate', 'next']);
   });
 
+  test('says what it may be when the broker closes early again and again, once', async () => {
+    const links = Array.from({ length: 6 }, () => new PretendedLink());
+    const { texts } = await play(links);
+    assert.equal(texts.filter((text) => text.includes('does another client use this client id?')).length, 1);
+    const others = await play([new PretendedLink(), refused(), new PretendedLink(), refused(), new PretendedLink()]);
+    assert.ok(!others.texts.some((text) => text.includes('another client')));
+  });
+
   test('leaves at once while it waits for the next try', async () => {
     const controller = new AbortController();
     const backoff = new Backoff({ minMs: 60_000, maxMs: 60_000 });

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createLogger } from '../../../src/base/log.js';
 import { Identity } from '../../../src/kit/identity.js';
-import { openSqliteSpool } from '../../../src/spool/sqlite-spool.js';
+import { openSpool } from '../../../src/spool/open-spool.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 
 function identityIn(t: TestContext, options: { configured?: string; file?: string; fixed?: string } = {}): Identity {
   const folder = tempFolder(t);
-  const spool = openSqliteSpool({
+  const spool = openSpool({
     path: join(folder, 'spool.db'),
     classes: [0],
-    limits: { maxBytes: 64e6, minFreeBytes: 0, evict: 'priority' },
+    limits: { maxBytes: 64e6, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' },
     onDamaged: () => assert.fail(),
   });
   t.after(() => spool.close());

@@ -1,7 +1,7 @@
 // What is sent next.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Lanes } from '../../../src/kit/lanes.js';
+import { Lanes, type NextRow } from '../../../src/kit/lanes.js';
 import type { SpoolRow } from '../../../src/spool/spool.js';
 
 /** A spool's reading side: rows 1..count, and more to come. */
@@ -35,11 +35,10 @@ function rowsUpTo(count: number): {
 }
 
 /** Takes everything, with `inFlight` of the backlog always on their way. */
-function drain(lanes: Lanes, backlogInFlight: number, window: number): [number, boolean][] {
+function drain(lanes: Lanes, backlogInFlight: number, window: number, mayBacklog = true): [number, boolean][] {
   const taken: [number, boolean][] = [];
-  for (let next = lanes.next(backlogInFlight, window); next; next = lanes.next(backlogInFlight, window)) {
-    taken.push([next.row.id, next.replay]);
-  }
+  const next = (): NextRow | null => lanes.next({ backlogInFlight, window, mayBacklog });
+  for (let one = next(); one !== null; one = next()) taken.push([one.row.id, one.replay]);
   return taken;
 }
 
@@ -57,8 +56,8 @@ describe('lanes', () => {
     const spool = rowsUpTo(1_000);
     const lanes = spool.lanes();
     spool.add(1);
-    assert.deepEqual(lanes.next(2, 8)?.row.id, 1_001);
-    assert.deepEqual(lanes.next(1, 8)?.row.id, 1);
+    assert.deepEqual(lanes.next({ backlogInFlight: 2, window: 8, mayBacklog: true })?.row.id, 1_001);
+    assert.deepEqual(lanes.next({ backlogInFlight: 1, window: 8, mayBacklog: true })?.row.id, 1);
   });
 
   test('the backlog keeps a quarter of the window however much is new', () => {
@@ -68,7 +67,7 @@ describe('lanes', () => {
     const inFlight: boolean[] = [];
     let backlogSent = 0;
     for (let i = 0; i < 200; i += 1) {
-      const next = lanes.next(inFlight.filter(Boolean).length, 8);
+      const next = lanes.next({ backlogInFlight: inFlight.filter(Boolean).length, window: 8, mayBacklog: true });
       assert.ok(next);
       if (next.replay) backlogSent += 1;
       inFlight.push(next.replay);
@@ -94,7 +93,32 @@ describe('lanes', () => {
 
   test('an empty spool has nothing to send, and is not read for it', () => {
     const spool = rowsUpTo(0);
-    assert.equal(spool.lanes().next(0, 8), null);
+    assert.equal(spool.lanes().next({ backlogInFlight: 0, window: 8, mayBacklog: true }), null);
     assert.equal(spool.reads, 0);
+  });
+
+  test('a backlog that may not go waits, and what is new goes all the same', () => {
+    const spool = rowsUpTo(3);
+    const lanes = spool.lanes();
+    spool.add(1);
+    assert.deepEqual(drain(lanes, 0, 8, false), [[4, false]]);
+    assert.deepEqual(drain(lanes, 0, 8).map(([id]) => id), [1, 2, 3]); // biome-ignore format: short
+  });
+
+  test('what is sent again comes before the rest of the backlog, as a replay', () => {
+    const spool = rowsUpTo(3);
+    const lanes = spool.lanes();
+    const first = lanes.next({ backlogInFlight: 0, window: 8, mayBacklog: true });
+    assert.ok(first);
+    lanes.again(first.row);
+    assert.deepEqual(drain(lanes, 0, 8), [[1, true], [2, true], [3, true]]); // biome-ignore format: a table
+  });
+
+  test('what is gone from the spool is not sent, though it was read ahead', () => {
+    const spool = rowsUpTo(4);
+    const lanes = spool.lanes();
+    lanes.next({ backlogInFlight: 0, window: 8, mayBacklog: true });
+    lanes.drop(new Set([2, 4]));
+    assert.deepEqual(drain(lanes, 0, 8), [[3, true]]);
   });
 });

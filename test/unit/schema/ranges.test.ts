@@ -87,4 +87,17 @@ describe('ranges', () => {
     const none: Range[] = [[2, 1], [1.5, 2], [1, Number.NaN], [1, Number.POSITIVE_INFINITY], [1, 2 ** 53]]; // biome-ignore format: short
     for (const [first, last] of none) assert.throws(() => new Ranges().add(first, last), RangeError);
   });
+
+  test('what of a span is in it, and what is not, make the span', () => {
+    const set = new Ranges([
+      [3, 5],
+      [9, 9],
+      [12, 20],
+    ]);
+    assert.deepEqual(set.within(4, 13), [[4, 5], [9, 9], [12, 13]]); // biome-ignore format: short
+    assert.deepEqual(set.within(6, 8), []);
+    assert.deepEqual(set.within(21, 30), []);
+    assert.deepEqual(new Ranges().within(1, 9), []);
+    assert.deepEqual(new Ranges([...set.within(1, 30), ...set.gaps(1, 30)]).toJSON(), [[1, 30]]);
+  });
 });

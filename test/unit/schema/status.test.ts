@@ -22,7 +22,7 @@ const STATUS: KitStatus = {
   n: 12,
   ledger: [ENTRY, { ...ENTRY, kind: 'system', floor: 1, next: 1, evicted: [], quarantined: [] }],
   spool: { waiting: 9, handed_over: 0, bytes: 4_096, oldest_at: '2026-11-23T15:30:10.151234Z' },
-  counts: { accepted: 19, delivered: 6, resent: 1, refused: 0, evicted: { drone: 3 } },
+  counts: { accepted: 19, delivered: 6, resent: 1, refused: 0, evicted: { drone: 3 }, evicted_handed_over: {} },
   link: { connected: true, reconnects: 2 },
   source: { state: 'ok' },
 };

@@ -8,7 +8,7 @@ import { createLogger } from '../../../src/base/log.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import { Batcher } from '../../../src/server/batcher.js';
 import { Decoder } from '../../../src/server/decode.js';
-import type { Batch, CommitResult, Store } from '../../../src/server/store.js';
+import type { Batch, CommitResult, CommittedStream, Store } from '../../../src/server/store.js';
 import { openStore } from '../../../src/server/stores/open-store.js';
 import { eventually } from '../../fixtures/processes.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
@@ -20,6 +20,8 @@ interface Setup {
   readonly asked: Batch[];
   readonly states: string[];
   readonly acked: number[];
+  /** What was committed, and what the streams had then. */
+  readonly committed: { readonly batch: Batch; readonly streams: readonly CommittedStream[] }[];
   /** One MQTT message with these drones in it. */
   receive(number: number, ...seqs: (number | Record<string, unknown>)[]): void;
 }
@@ -34,6 +36,7 @@ async function setUp(
   const asked: Batch[] = [];
   const states: string[] = [];
   const acked: number[] = [];
+  const committed: Setup['committed'] = [];
   const commit = async (batch: Batch): Promise<CommitResult> => {
     asked.push(batch);
     await fault(batch, asked.length);
@@ -42,6 +45,7 @@ async function setUp(
   const backoff = new Backoff({ minMs: 5, maxMs: 10 });
   const batcher = new Batcher({
     store: { commit },
+    onCommitted: (batch, streams) => committed.push({ batch, streams }),
     onStore: (state) => states.push(state),
     log: createLogger('silent'),
     backoff,
@@ -62,7 +66,7 @@ async function setUp(
     };
     batcher.add({ batch: decoder.decode(incoming), ack: () => acked.push(number) });
   };
-  return { batcher, store, asked, states, acked, receive };
+  return { batcher, store, asked, states, acked, committed, receive };
 }
 
 describe('the batcher', () => {
@@ -119,6 +123,38 @@ describe('the batcher', () => {
     const [entry] = await store.ledger();
     assert.deepEqual(entry?.received, [[1, 7]], 'a reject counts as received');
     assert.equal(entry.rejected, 1);
+  });
+
+  test('says what is committed after it is, with every message of a batch that had to be taken apart', async (t) => {
+    const { committed, acked, receive } = await setUp(t, ({ observations }) => {
+      if (observations.some(({ columns }) => columns['mac'] === 'poison')) throw new StoreError('no', { code: 'data' });
+    });
+    receive(1, 1, { seq: 2, mac: 'poison' }, 3);
+    await eventually('the commit', () => committed.length === 1, 1_000);
+    assert.deepEqual(acked, [1]);
+    const [{ batch, streams } = { batch: null, streams: [] }] = committed;
+    assert.deepEqual(batch?.observations.map(({ identity }) => identity?.seq), [1, 2, 3]); // biome-ignore format: short
+    assert.deepEqual(streams.at(-1)?.received, [[1, 3]]);
+  });
+
+  test('a status counts after the messages that came before it, also when one of them is not storable', async (t) => {
+    const { acked, batcher, receive, store } = await setUp(t, ({ observations }) => {
+      if (observations.some(({ columns }) => columns['mac'] === 'poison')) throw new StoreError('no', { code: 'data' });
+    });
+    receive(1, 1, { seq: 2, mac: 'poison' }, 3);
+    const stream = {
+      epoch: '00000001abcdef01',
+      kind: 'drone' as const,
+      floor: 4,
+      next: 6,
+      evicted: [],
+      quarantined: [],
+    };
+    const reports = [{ kitId: 'wardragon-A', opening: 'o', n: 1, listing: null, reconnects: 0, streams: [stream] }];
+    batcher.add({ batch: { observations: [], rejects: [], contacts: [], reports }, ack: () => acked.push(2) });
+    await eventually('both', () => acked.length === 2, 1_000);
+    const [entry] = await store.ledger();
+    assert.deepEqual([entry?.received, entry?.waiting, entry?.missing], [[[1, 3]], [[4, 5]], []]);
   });
 
   test('stopped while the database is away, it leaves without acknowledging', async (t) => {

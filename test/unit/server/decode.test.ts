@@ -107,6 +107,78 @@ describe('the kit of a message', () => {
   });
 });
 
+const STREAM = { epoch: EPOCH, kind: 'drone', floor: 3, next: 9, evicted: [[1, 1]], quarantined: [] };
+const STATUS = {
+  v: 1,
+  kit_id: 'wardragon-A',
+  version: '0.1.0',
+  time: '2026-11-23T15:30:10.151234Z',
+  clock_offset_s: null,
+  opening: 'a1b2c3d4',
+  n: 12,
+  ledger: [STREAM],
+  spool: { waiting: 6, handed_over: 0, bytes: 4_096, oldest_at: null },
+  counts: { accepted: 8, delivered: 1, resent: 0, refused: 0, evicted: { drone: 1 }, evicted_handed_over: {} },
+  link: { connected: true, reconnects: 2 },
+  source: { state: 'ok' },
+};
+
+describe("a kit's status", () => {
+  const topic = 'wardragon/sink/wardragon-A/status';
+
+  test('is its half of the ledger, and no sign that it is there now', () => {
+    const { reports, ...others } = decode(topic, STATUS);
+    const said = { kitId: 'wardragon-A', opening: 'a1b2c3d4', n: 12, listing: null, reconnects: 2, streams: [STREAM] };
+    assert.deepEqual(reports, [said]);
+    assert.deepEqual(others, { observations: [], rejects: [], contacts: [] });
+    const listing = { part: 2, of: 2 };
+    assert.deepEqual(decode(topic, { ...STATUS, listing, ledger: [] }).reports, [{ ...said, listing, streams: [] }]);
+  });
+
+  test('names the kit of its topic level, and no other', () => {
+    const decoder = new Decoder(DEFAULT_TOPICS);
+    const dots = { ...STATUS, kit_id: 'kit.with.dots' };
+    assert.equal(decode('wardragon/sink/kit_with_dots/status', dots, decoder).reports[0]?.kitId, 'kit.with.dots');
+    const { contacts } = decode('wardragon/service/kit_with_dots/availability', 'offline', decoder);
+    assert.equal(contacts[0]?.kitId, 'kit.with.dots');
+    for (const kit_id of ['wardragon-B', 'wardragon-unknown', 'a/b']) {
+      assert.deepEqual(reasons(decode(topic, { ...STATUS, kit_id })), ['kit'], kit_id);
+    }
+  });
+
+  const bad: [string, object][] = [
+    ['an opening that is no text', { opening: 7 }],
+    ['an opening without end', { opening: 'x'.repeat(65) }],
+    ['no opening', { opening: '' }],
+    ['a negative n', { n: -1 }],
+    ['an n beyond all counting', { n: 1e300 }],
+    ['a part beyond the last', { listing: { part: 3, of: 2 } }],
+    ['part 0', { listing: { part: 0, of: 2 } }],
+    ['a floor above next', { ledger: [{ ...STREAM, floor: 10 }] }],
+    ['a next beyond all counting', { ledger: [{ ...STREAM, next: 2 ** 53 }] }],
+    ['a range that ends before it begins', { ledger: [{ ...STREAM, evicted: [[2, 1]] }] }],
+    ['something set aside that was never there', { ledger: [{ ...STREAM, quarantined: [[9, 9]] }] }],
+    ['half a range', { ledger: [{ ...STREAM, evicted: [[1]] }] }],
+    ['seq 0', { ledger: [{ ...STREAM, evicted: [[0, 1]] }] }],
+    ['an unknown kind', { ledger: [{ ...STREAM, kind: 'balloon' }] }],
+    ['an epoch that is none', { ledger: [{ ...STREAM, epoch: '1' }] }],
+    ['no ledger', { ledger: null }],
+  ];
+  for (const [what, fields] of bad) {
+    test(`is rejected: ${what}`, () => {
+      const { reports, rejects } = decode(topic, { ...STATUS, ...fields });
+      assert.deepEqual(reports, []);
+      assert.deepEqual(rejects.map(({ reason, kind, identity }) => [reason, kind, identity]), [['schema', null, null]]); // biome-ignore format: short
+    });
+  }
+
+  test('that is garbage is rejected as such', () => {
+    assert.deepEqual(reasons(decode(topic, '{"v": 1,')), ['json']);
+    assert.deepEqual(reasons(decode(topic, '[]')), ['schema']);
+    assert.deepEqual(decode(topic, '').rejects, []);
+  });
+});
+
 describe('what can not be read', () => {
   const cases: [string, unknown, string][] = [
     ['garbage', 'garbage', 'json'],
@@ -144,7 +216,7 @@ describe('what can not be read', () => {
   });
 
   test('says nothing: an empty payload, a Home Assistant state, a topic of others', () => {
-    const nothing = { observations: [], rejects: [], contacts: [] };
+    const nothing = { observations: [], rejects: [], contacts: [], reports: [] };
     assert.deepEqual(decode('wardragon/drones', ''), nothing);
     assert.deepEqual(decode('wardragon/drone/x/pilot_state', 'None'), nothing);
     assert.deepEqual(decode('other/topic', 'x'), nothing);

@@ -1,5 +1,5 @@
 // Small makers of what a store is given, so that a test shows only what it is about.
-import type { Batch, Contact, Observation, Reject, Store } from '../../../src/server/store.js';
+import type { Batch, Contact, KitReport, Observation, Reject, Store, StreamReport } from '../../../src/server/store.js';
 
 export const KIT = 'wardragon-1';
 export const EPOCH = '00000001aaaaaaaa';
@@ -53,16 +53,36 @@ export function contact(over: Partial<Contact> = {}): Contact {
   return { kitId: KIT, atUs: T0_US, online: true, ...over };
 }
 
+/** A batch of these parts, and nothing else. */
+export function whole(parts: Partial<Batch>): Batch {
+  return { observations: [], rejects: [], contacts: [], reports: [], ...parts };
+}
+
 export function batch(...observations: Observation[]): Batch {
-  return { observations, rejects: [], contacts: [] };
+  return whole({ observations });
 }
 
 export function rejects(...rejected: Reject[]): Batch {
-  return { observations: [], rejects: rejected, contacts: [] };
+  return whole({ rejects: rejected });
 }
 
 export function contacts(...heard: Contact[]): Batch {
-  return { observations: [], rejects: [], contacts: heard };
+  return whole({ contacts: heard });
+}
+
+export function reports(...said: KitReport[]): Batch {
+  return whole({ reports: said });
+}
+
+export const OPENING = 'opening-1';
+
+/** What the kit says of its drones. */
+export function stream(floor: number, next: number, over: Partial<StreamReport> = {}): StreamReport {
+  return { epoch: EPOCH, kind: 'drone', floor, next, evicted: [], quarantined: [], ...over };
+}
+
+export function report(n: number, streams: readonly StreamReport[], over: Partial<KitReport> = {}): KitReport {
+  return { kitId: KIT, opening: OPENING, n, listing: null, reconnects: 0, streams, ...over };
 }
 
 /** The ranges a store has of one kind of one kit, by epoch. */

@@ -5,12 +5,14 @@ import { kitCases } from './store-kit-cases.js';
 import { ledgerCases } from './store-ledger-cases.js';
 import { lifeCases } from './store-life-cases.js';
 import { mergeCases } from './store-merge-cases.js';
+import { reportCases } from './store-report-cases.js';
 import { rowCases } from './store-row-cases.js';
 
 export function storeContract(name: string, build: Build): void {
   suite(`${name}: rows`, () => rowCases(build));
   suite(`${name}: the same observation again`, () => mergeCases(build));
   suite(`${name}: ledger and rejects`, () => ledgerCases(build));
+  suite(`${name}: what kits report`, () => reportCases(build));
   suite(`${name}: kits`, () => kitCases(build));
   suite(`${name}: several stores, and time`, () => lifeCases(build));
 }

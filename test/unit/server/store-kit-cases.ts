@@ -1,7 +1,7 @@
 // The contract of a store, about the registry of kits.
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { at, batch, contact, contacts, drone, KIT, T0_US } from './store-batches.js';
+import { at, batch, contact, contacts, drone, KIT, T0_US, whole } from './store-batches.js';
 import type { Build, Row, StoreHarness } from './store-harness.js';
 
 const DAY_US = 24 * 3600 * 1e6;
@@ -39,6 +39,24 @@ export function kitCases(build: Build): void {
     await store.commit(contacts(contact({ atUs: T0_US + 9 }), contact({ atUs: T0_US })));
     await store.commit(contacts(contact({ atUs: T0_US + 3 })));
     equal((await kit(harness))?.['last_seen'], T0_US + 9);
+  });
+
+  test('a backlog that comes after live messages takes nothing back: neither the newest row, nor the kit', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open();
+    const nowUs = Date.now() * 1000;
+    const heard = (seq: number, agoUs: number, lat: number) =>
+      drone({ identity: at(seq), keyUs: nowUs - agoUs, timeUs: nowUs - agoUs, columns: { lat } });
+    await store.commit(whole({ observations: [heard(9, 0, 9)], contacts: [contact({ atUs: nowUs })] }));
+    await store.commit(batch(heard(8, DAY_US, 8), heard(2, 3 * DAY_US, 2)));
+    // The newest one again, as an earlier message of the kit had it.
+    await store.commit(batch(heard(7, 0, 7), heard(3, 2 * DAY_US, 3)));
+    const newest = (await harness.rows('drones')).at(-1);
+    deepEqual([newest?.['time'], newest?.['lat'], newest?.['sink_seq']], [nowUs, 9, 9]);
+    deepEqual([(await kit(harness))?.['last_seen'], (await kit(harness))?.['status']], [nowUs, 'online']);
+    await store.commit(contacts(contact({ atUs: nowUs + 5, online: false })));
+    await store.commit(batch(heard(1, 4 * DAY_US, 1)));
+    deepEqual([(await kit(harness))?.['last_seen'], (await kit(harness))?.['status']], [nowUs, 'offline']);
   });
 
   test('a last will makes it offline without having seen it, and what was heard before does not undo that', async (t) => {

@@ -16,6 +16,7 @@ import {
   signal,
   system,
   T0_US,
+  whole,
 } from './store-batches.js';
 import type { Build } from './store-harness.js';
 
@@ -26,15 +27,15 @@ export function ledgerCases(build: Build): void {
   test('a batch that is committed again is refused, counted, and changes no row', async (t) => {
     const harness = await build(t);
     const store = await harness.open();
-    const whole = {
+    const all = whole({
       observations: [drone(), aircraft(), signal(), system(), drone({ thing: 'stock', identity: null })],
       rejects: [reject({ identity: at(2) }), reject({ kitId: null, kind: null, identity: null })],
       contacts: [contact()],
-    };
-    await store.commit(whole);
+    });
+    await store.commit(all);
     const tables = ['drones', 'signals', 'system_health', 'ingest_rejects'];
     const before = await Promise.all(tables.map((table) => harness.rows(table)));
-    const again = await store.commit(whole);
+    const again = (await store.commit(all)).counts;
     deepEqual(again.drone, { stored: 0, merged: 1, refused: 2, rejected: 0 });
     deepEqual([again.aircraft.refused, again.signal.refused, again.system.refused], [1, 1, 1]);
     deepEqual(await Promise.all(tables.map((table) => harness.rows(table))), before);
@@ -45,7 +46,7 @@ export function ledgerCases(build: Build): void {
   test('an identity that comes twice in one batch is refused the second time', async (t) => {
     const harness = await build(t);
     const store = await harness.open();
-    const { drone: counts } = await store.commit(batch(drone(), drone({ thing: 'drone-2' })));
+    const { drone: counts } = (await store.commit(batch(drone(), drone({ thing: 'drone-2' })))).counts;
     deepEqual(counts, { ...NOTHING, stored: 1, refused: 1 });
     deepEqual(
       (await harness.rows('drones')).map((row) => row['drone_id']),
@@ -86,11 +87,12 @@ export function ledgerCases(build: Build): void {
   test('a reject counts as received; sent again it is refused, as a reject or as a row', async (t) => {
     const harness = await build(t);
     const store = await harness.open();
-    const { drone: counts } = await store.commit(rejects(reject({ identity: at(1) }), reject({ identity: at(2) })));
+    const { drone: counts } = (await store.commit(rejects(reject({ identity: at(1) }), reject({ identity: at(2) }))))
+      .counts;
     deepEqual(counts, { ...NOTHING, rejected: 2 });
     deepEqual(await received(store), { [EPOCH]: [[1, 2]] });
-    equal((await store.commit(rejects(reject({ receivedUs: T0_US + 1 })))).drone.refused, 1);
-    equal((await store.commit(batch(drone()))).drone.refused, 1);
+    equal((await store.commit(rejects(reject({ receivedUs: T0_US + 1 })))).counts.drone.refused, 1);
+    equal((await store.commit(batch(drone()))).counts.drone.refused, 1);
     equal((await store.counts()).rejects, 2);
     const [row] = await harness.rows('ingest_rejects');
     const { received: receivedAt, topic, kit_id, kind, epoch, seq, reason, detail, payload } = row ?? {};
@@ -109,7 +111,7 @@ export function ledgerCases(build: Build): void {
       payload: Buffer.from([0, 255, 0]),
     });
     const known = reject({ identity: null });
-    const { drone: counts } = await store.commit(rejects(nobody, nobody, known));
+    const { drone: counts } = (await store.commit(rejects(nobody, nobody, known))).counts;
     equal(counts.rejected, 1);
     equal((await store.counts()).rejects, 3);
     deepEqual([await store.ledger(), await harness.rows('kits')], [[], []]);

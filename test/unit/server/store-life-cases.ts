@@ -14,6 +14,7 @@ import {
   signal,
   system,
   T0_US,
+  whole,
 } from './store-batches.js';
 import type { Build } from './store-harness.js';
 
@@ -23,13 +24,13 @@ const NOTHING = { stored: 0, merged: 0, refused: 0, rejected: 0 };
 export function lifeCases(build: Build): void {
   test('an empty batch is committed without anything happening', async (t) => {
     const store = await (await build(t)).open();
-    deepEqual((await store.commit({ observations: [], rejects: [], contacts: [] })).drone, NOTHING);
+    deepEqual((await store.commit(whole({}))).counts.drone, NOTHING);
   });
 
   test('what was stored is there after reopening, under the same store id', async (t) => {
     const harness = await build(t);
     const first = await harness.open();
-    await first.commit({ observations: [drone(), system()], rejects: [reject({ identity: at(2) })], contacts: [] });
+    await first.commit(whole({ observations: [drone(), system()], rejects: [reject({ identity: at(2) })] }));
     const before = [await first.ledger(), await first.counts()];
     await first.close();
     const second = await harness.open();
@@ -119,7 +120,7 @@ export function lifeCases(build: Build): void {
     equal((await harness.rows('ingest_keys')).length, 3);
     // The ledger outlives the rows: what was received once is never asked for again.
     equal((await received(store))[EPOCH] !== undefined, true);
-    equal((await store.commit(batch(...old.slice(0, 10)))).drone.refused, 10);
+    equal((await store.commit(batch(...old.slice(0, 10)))).counts.drone.refused, 10);
     equal(await store.prune(nowUs), 0);
   });
 }

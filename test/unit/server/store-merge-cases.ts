@@ -20,7 +20,7 @@ export function mergeCases(build: Build): void {
     );
     const merged = [];
     for (const copy of together ? [copies] : copies.map((one) => [one])) {
-      merged.push((await store.commit(batch(...copy))).drone.merged);
+      merged.push((await store.commit(batch(...copy))).counts.drone.merged);
     }
     equal(
       merged.reduce((sum, n) => sum + n),
@@ -88,7 +88,7 @@ export function mergeCases(build: Build): void {
     ];
     deepEqual(await read(), expected);
     // And is found there again.
-    equal((await store.commit(batch(signal({ thing: 'b', identity: at(2, LATER_EPOCH) })))).signal.merged, 1);
+    equal((await store.commit(batch(signal({ thing: 'b', identity: at(2, LATER_EPOCH) })))).counts.signal.merged, 1);
     deepEqual(await read(), expected);
   });
 
@@ -125,7 +125,7 @@ export function mergeCases(build: Build): void {
     const store = await harness.open();
     await store.commit(batch(aircraft({ columns: { alt: 1 } })));
     const late = { keyUs: T0_US + 1000, timeUs: T0_US + 1000, identity: null, foldWithinUs: MINUTE_US };
-    equal((await store.commit(batch(aircraft({ ...late, columns: { alt: 2 } })))).aircraft.merged, 1);
+    equal((await store.commit(batch(aircraft({ ...late, columns: { alt: 2 } })))).counts.aircraft.merged, 1);
     deepEqual(
       (await harness.rows('drones')).map((row) => row['alt']),
       [1],

@@ -13,6 +13,7 @@ import {
   signal,
   system,
   T0_US,
+  whole,
 } from './store-batches.js';
 import type { Build } from './store-harness.js';
 
@@ -34,7 +35,7 @@ export function rowCases(build: Build): void {
       ),
     );
     const once = { ...NOTHING, stored: 1 };
-    deepEqual(result, { drone: once, aircraft: once, signal: once, system: once });
+    deepEqual(result.counts, { drone: once, aircraft: once, signal: once, system: once });
 
     const drones = await harness.rows('drones');
     const own = drones.find((row) => row['track_type'] === 'drone');
@@ -135,9 +136,9 @@ export function rowCases(build: Build): void {
       signal({ kitId: `kit ${text}`, thing: `signal ${text}`, identity: at(i + 1) }),
     ]);
     await store.commit(batch(...observations));
-    equal((await store.commit(batch(...observations))).drone.refused, texts.length);
+    equal((await store.commit(batch(...observations))).counts.drone.refused, texts.length);
     const unnamed = observations.map((observation) => ({ ...observation, identity: null }));
-    equal((await store.commit(batch(...unnamed))).drone.merged, texts.length);
+    equal((await store.commit(batch(...unnamed))).counts.drone.merged, texts.length);
     const rows = await harness.rows('drones');
     const found = rows.map((row) => [row['kit_id'], row['drone_id'], row['description'], row['extra']]).sort();
     deepEqual(found, texts.map((text) => [`kit ${text}`, `drone ${text}`, text, { [text]: text }]).sort());
@@ -178,12 +179,16 @@ export function rowCases(build: Build): void {
       const harness = await build(t);
       const store = await harness.open();
       const good = drone({ thing: 'good', identity: at(8) });
-      const whole = { observations: [good, { ...bad, identity: at(9) }], rejects: [reject()], contacts: [contact()] };
-      await throws(store.commit(whole), { name: 'StoreError', code: 'data', retryable: false });
+      const all = whole({
+        observations: [good, { ...bad, identity: at(9) }],
+        rejects: [reject()],
+        contacts: [contact()],
+      });
+      await throws(store.commit(all), { name: 'StoreError', code: 'data', retryable: false });
       const { rows, rejects: rejected } = await store.counts();
       deepEqual([rows, rejected], [{ drone: 0, aircraft: 0, signal: 0, system: 0 }, 0]);
       deepEqual([await store.ledger(), await harness.rows('kits')], [[], []]);
-      equal((await store.commit(batch(good))).drone.stored, 1);
+      equal((await store.commit(batch(good))).counts.drone.stored, 1);
     });
   }
 }

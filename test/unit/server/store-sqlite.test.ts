@@ -17,8 +17,8 @@ storeContract('SQLite', async (t) => sqliteHarness(t, join(tempFolder(t), 'serve
 
 function sqliteHarness(t: TestContext, path: string): StoreHarness {
   return {
-    open: async () => {
-      const store = await openStore(`sqlite:${path}`);
+    open: async (nowUs) => {
+      const store = await openStore(`sqlite:${path}`, nowUs);
       t.after(() => store.close());
       return store;
     },
@@ -134,7 +134,7 @@ suite('SQLite: the file', () => {
     let turns = 0;
     for (; turns < 50; turns += 1) await new Promise((resolve) => setImmediate(resolve));
     other.exec('COMMIT');
-    equal((await waiting).drone.stored, 1);
+    equal((await waiting).counts.drone.stored, 1);
     equal(turns, 50);
   });
 
@@ -144,7 +144,8 @@ suite('SQLite: the file', () => {
     const db = new Database(path, { readonly: true });
     t.after(() => db.close());
     const { drones, signals, system_health } = plans.TABLE_PLANS;
-    const lookups = [plans.GET_KIT, plans.GET_LEDGER, plans.GET_KEY, plans.GET_KEY_BEFORE];
+    const reports = [plans.GET_OPENING, plans.GET_REPORT, plans.UNEXAMINED.replaceAll(/:\w+/g, '1')];
+    const lookups = [plans.GET_KIT, plans.GET_LEDGER, plans.GET_KEY, plans.GET_KEY_BEFORE, ...reports];
     for (const sql of [...lookups, drones.occupied, signals.occupied, system_health.occupied, drones.deleteRow]) {
       const unbound = sql.replaceAll('?', String(T0_US));
       const plan = db.prepare(`EXPLAIN QUERY PLAN ${unbound}`).all() as { detail: string }[];

@@ -1,13 +1,13 @@
 // Opens the spool named on the command line and prints what it threw: for places that only another mount namespace has.
 import { SpoolError } from '../../../src/base/errors.js';
-import { openSqliteSpool } from '../../../src/spool/sqlite-spool.js';
+import { openSpool } from '../../../src/spool/open-spool.js';
 
 const [, , path = ''] = process.argv;
 try {
-  openSqliteSpool({
+  openSpool({
     path,
     classes: [0],
-    limits: { maxBytes: 16_000_000, minFreeBytes: 0, evict: 'priority' },
+    limits: { maxBytes: 16_000_000, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' },
     onDamaged: () => {},
   }).close();
   console.log(JSON.stringify({ code: 'opened' }));

@@ -1,0 +1,92 @@
+// Takes the server's acknowledgements: binds the kit to the first database that gives one, and lets go of what is committed.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { toError } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Ack } from '../schema/ack.js';
+import type { Range } from '../schema/ranges.js';
+import { type Covered, RELEASE_ROWS, type Spool } from '../spool/spool.js';
+import { classOf } from './classes.js';
+
+export interface AcknowledgementsOptions {
+  readonly spool: Spool;
+  /** What of it can be true: see SentLog. */
+  readonly credible: (covered: Covered) => Covered;
+  /** Rows are gone from the spool. */
+  readonly onReleased: (ids: readonly number[]) => void;
+  readonly log: Logger;
+}
+
+export class Acknowledgements {
+  private readonly waiting: Covered[][] = [];
+  private running: Promise<void> | null = null;
+  private hasDoubted = false;
+
+  constructor(private readonly options: AcknowledgementsOptions) {}
+
+  /**
+   * Takes one of the kit's own database, or of any while it is bound to none; `isByHand` when a person brought it, and it
+   * may speak of what this process never sent. True when the kit was bound by this one.
+   */
+  take({ store_id: storeId, acks }: Ack, { isByHand } = { isByHand: false }): boolean {
+    const { spool, log } = this.options;
+    const isFirst = spool.storeId() === null;
+    if (isFirst) {
+      spool.setStoreId(storeId);
+      log.info({ storeId }, 'a server has answered: from now on only its acknowledgement deletes');
+    }
+    const covered = acks.map(coveredBy);
+    this.waiting.push(isByHand ? covered : covered.map((one) => this.credible(one)));
+    this.running ??= this.run().finally(() => {
+      this.running = null;
+    });
+    return isFirst;
+  }
+
+  /** Until nothing of what was acknowledged is left to delete. */
+  async idle(): Promise<void> {
+    await this.running;
+  }
+
+  private credible(covered: Covered): Covered {
+    const { credible, log } = this.options;
+    const believed = credible(covered);
+    if (sizeOf(believed) < sizeOf(covered) && !this.hasDoubted) {
+      this.hasDoubted = true;
+      log.error(
+        { epoch: covered.epoch },
+        'a server acknowledges messages that were never sent to it: that part is ignored',
+      );
+    }
+    return believed;
+  }
+
+  /** A slice at a time: one acknowledgement may cover a million rows, and what is heard meanwhile must not wait. */
+  private async run(): Promise<void> {
+    for (let covered = this.waiting[0]; covered !== undefined; covered = this.waiting[0]) {
+      if (this.release(covered) < RELEASE_ROWS) this.waiting.shift();
+      await nextTurn();
+    }
+  }
+
+  private release(covered: readonly Covered[]): number {
+    try {
+      const ids = this.options.spool.release(covered);
+      if (ids.length > 0) this.options.onReleased(ids);
+      return ids.length;
+    } catch (thrown: unknown) {
+      // They stay in the spool, at worst to be sent and acknowledged again.
+      this.options.log.error(`acknowledged messages could not be deleted: ${toError(thrown).message}`);
+      return 0;
+    }
+  }
+}
+
+/** What one entry covers, as the spool takes it. */
+export function coveredBy({ epoch, kind, upto, ranges = [] }: Ack['acks'][number]): Covered {
+  const all: Range[] = [...(upto > 0 ? [[1, upto] as const] : []), ...ranges];
+  return { epoch, class: classOf(kind), ranges: all };
+}
+
+function sizeOf({ ranges }: Covered): number {
+  return ranges.reduce((sum, [first, last]) => sum + (last - first + 1), 0);
+}

@@ -1,0 +1,41 @@
+// What the kit does on a server's word: a hello may bring everything again, an acknowledgement lets go of what it covers.
+import type { Ack } from '../schema/ack.js';
+import type { Hello } from '../schema/hello.js';
+import type { Spool } from '../spool/spool.js';
+import type { Acknowledgements } from './acknowledgements.js';
+import type { PublishSession } from './publish-session.js';
+import type { Servers } from './servers.js';
+
+export interface ServerDialogueOptions {
+  readonly spool: Spool;
+  readonly servers: Servers;
+  readonly acknowledgements: Acknowledgements;
+  /** Of the connection there is; null while nothing is sent. */
+  readonly session: () => PublishSession | null;
+}
+
+export class ServerDialogue {
+  constructor(private readonly options: ServerDialogueOptions) {}
+
+  hello(hello: Hello, retained: boolean): void {
+    const { spool, servers, session } = this.options;
+    if (!servers.hello(hello, retained)) {
+      session()?.pump();
+      return;
+    }
+    // What brokers have for nobody goes to the first server that comes.
+    if (spool.storeId() === null) spool.takeBack();
+    session()?.restart();
+  }
+
+  acknowledgement(ack: Ack): void {
+    const { servers, acknowledgements, session } = this.options;
+    const wasServed = servers.isServed;
+    const word = servers.acknowledged(ack.store_id);
+    if (word === 'ignore') return;
+    session()?.onAcknowledgement();
+    const isFirst = acknowledgements.take(ack);
+    // While one was there, nothing was handed over that would have to go to it now.
+    if ((isFirst && !wasServed) || word === 'return') session()?.restart();
+  }
+}

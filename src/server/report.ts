@@ -1,0 +1,26 @@
+// From a kit's status to its half of the ledger, checked beyond its schema: it goes into the database as it is.
+import { PayloadError } from '../base/errors.js';
+import type { KitStatus } from '../schema/status.js';
+import type { KitReport, StreamReport } from './store.js';
+
+const MAX_OPENING_LENGTH = 64;
+
+/** @throws PayloadError `schema` when it contradicts itself. */
+export function toReport(status: KitStatus): KitReport {
+  const { kit_id: kitId, opening, n, listing, link, ledger } = status;
+  if (opening === '' || opening.length > MAX_OPENING_LENGTH) throw contradiction('opening: not 1 to 64 characters');
+  if (listing !== undefined && listing.part > listing.of) throw contradiction('listing: a part beyond the last');
+  for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
+  return { kitId, opening, n, listing: listing ?? null, reconnects: link.reconnects, streams: ledger };
+}
+
+function checkStream(at: string, { floor, next, evicted, quarantined }: StreamReport): void {
+  if (floor > next) throw contradiction(`${at}: floor ${floor} is above next ${next}`);
+  for (const [first, last] of [...evicted, ...quarantined]) {
+    if (first > last || last >= next) throw contradiction(`${at}: ${first}..${last} is no range below next ${next}`);
+  }
+}
+
+function contradiction(message: string): PayloadError {
+  return new PayloadError(message, { code: 'schema' });
+}

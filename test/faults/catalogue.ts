@@ -1,0 +1,40 @@
+// Every fault there is, in the order of the reliability sheet.
+import type { Fault } from './fault.js';
+import { brokerForgets, brokerKill } from './faults/broker-kill.js';
+import { brokerOverflow } from './faults/broker-overflow.js';
+import { damagedSpool } from './faults/damaged-spool.js';
+import { daysOffline, tooOld } from './faults/days-offline.js';
+import { everything } from './faults/everything.js';
+import { failingDisk } from './faults/failing-disk.js';
+import { flappingLink } from './faults/flapping-link.js';
+import { kitDiskFull } from './faults/kit-disk-full.js';
+import { kitKill } from './faults/kit-kill.js';
+import { kitPowerLoss, kitPowerLossControl } from './faults/kit-power-loss.js';
+import { powerLossPoints } from './faults/power-loss-points.js';
+import { restoredSpool } from './faults/restored-spool.js';
+import { serverKill } from './faults/server-kill.js';
+import { silentLoss } from './faults/silent-loss.js';
+import { slowLink } from './faults/slow-link.js';
+import { twoServers } from './faults/two-servers.js';
+
+export const FAULTS: readonly Fault[] = [
+  kitKill,
+  kitPowerLoss,
+  kitPowerLossControl,
+  powerLossPoints,
+  damagedSpool,
+  daysOffline,
+  tooOld,
+  flappingLink,
+  silentLoss,
+  brokerKill,
+  brokerForgets,
+  brokerOverflow,
+  serverKill,
+  twoServers,
+  kitDiskFull,
+  failingDisk,
+  restoredSpool,
+  slowLink,
+  everything,
+];

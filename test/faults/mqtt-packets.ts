@@ -1,0 +1,48 @@
+// Cuts a stream of bytes into whole MQTT packets, for faults that meet one packet and not the next.
+
+export const PUBLISH = 3;
+/** Whatever tells a publisher that its message has arrived: PUBACK, PUBREC, PUBCOMP. */
+export const CONFIRMATIONS: ReadonlySet<number> = new Set([4, 5, 7]);
+
+export function packetType(packet: Buffer): number {
+  return (packet[0] ?? 0) >>> 4;
+}
+
+export class PacketCutter {
+  private rest: Buffer = Buffer.alloc(0);
+
+  /** The packets that are complete with this chunk; what is left waits for the next. */
+  cut(chunk: Buffer): Buffer[] {
+    let bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+    const packets: Buffer[] = [];
+    for (let length = packetLength(bytes); length !== null && length <= bytes.length; length = packetLength(bytes)) {
+      packets.push(bytes.subarray(0, length));
+      bytes = bytes.subarray(length);
+    }
+    this.rest = bytes;
+    return packets;
+  }
+}
+
+/** With one bit of a PUBLISH's header or topic turned over: what it says stays whole, as TCP's checksum would see to. */
+export function damaged(packet: Buffer, chance: () => number): Buffer {
+  let at = 1;
+  while ((packet[at] ?? 0) >= 0x80) at += 1;
+  const topicBytes = packet.readUInt16BE(at + 1);
+  const copy = Buffer.from(packet);
+  const place = Math.floor(chance() * (at + 3 + topicBytes));
+  copy[place] = (copy[place] ?? 0) ^ (1 << Math.floor(chance() * 8));
+  return copy;
+}
+
+/** Null while even the length is not there yet [MQTT5-1.5.5]. */
+function packetLength(bytes: Buffer): number | null {
+  let length = 0;
+  for (let i = 1; i <= 4; i += 1) {
+    const byte = bytes[i];
+    if (byte === undefined) return null;
+    length += (byte & 0x7f) * 128 ** (i - 1);
+    if (byte < 0x80) return 1 + i + length;
+  }
+  throw new Error('not an MQTT packet');
+}

@@ -1,0 +1,12 @@
+// `npm run faults`: makes everything ready, then hands over to the fault suite (test/faults/run.ts).
+import { join } from 'node:path';
+import { ensureBuild, ensureDependencies, ensureMosquitto, ensurePostgres, ROOT, runTool } from './ensure.mjs';
+import { handOver } from './hand-over.mjs';
+
+runTool(() => {
+  ensureDependencies();
+  ensureBuild();
+  ensureMosquitto();
+  ensurePostgres();
+  handOver(['--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...process.argv.slice(2)], { cwd: ROOT });
+});
