@@ -10,6 +10,7 @@ export class Servers {
   /** A database that is not the one this kit is bound to. */
   conflict: string | null = null;
   private readonly known = new Map<string, Hello>();
+  private readonly alarmed = new Set<string>();
   private isMute = false;
 
   constructor(
@@ -26,6 +27,7 @@ export class Servers {
   /** The kit listens to any database again. */
   forgetConflict(): void {
     this.conflict = null;
+    this.alarmed.clear();
   }
 
   /**
@@ -89,8 +91,9 @@ export class Servers {
   }
 
   private alarm(storeId: string): void {
-    if (this.conflict === storeId) return;
     this.conflict = storeId;
+    if (this.alarmed.has(storeId) || this.alarmed.size >= MAX_SERVERS) return;
+    this.alarmed.add(storeId);
     this.log.error(
       { bound: this.boundStore(), found: storeId, hint: 'if the database was replaced: dragonsink spool rebind' },
       'a server with another database is on this broker: it is ignored',

@@ -52,11 +52,15 @@ function withBallast<T>(path: string, work: () => T): T {
   }
 }
 
+/** Rows are written once and read once: what SQLite keeps in memory beyond the upper levels of its trees helps nobody. */
+const CACHE_KIB = 4_096;
+
 function open(options: OpenSpoolOptions, lock: SpoolLock): Spool {
   const { path, classes } = options;
   if (!isThere(path)) create(path, classes);
   const db = openSqlite(path);
   try {
+    db.pragma(`cache_size = -${CACHE_KIB}`);
     checkIntegrity(db, path, classes);
     return new SqliteSpool(db, { ...options, lastTakenMs: lock.lastTakenMs }, () => lock.release());
   } catch (error: unknown) {

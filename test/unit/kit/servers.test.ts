@@ -74,15 +74,18 @@ describe('servers', () => {
     assert.equal(servers.isServed, true);
   });
 
-  test('a server of another database is ignored, with one alarm that says what to do', () => {
+  test('a server of another database is ignored, with one alarm for each that says what to do', () => {
     const log = new MemoryLog();
     let bound: string | null = 'store-1';
     const servers = new Servers(() => bound, log);
-    for (let i = 0; i < 3; i += 1) assert.equal(servers.hello({ ...HELLO, store_id: 'store-2' }, false), false);
+    for (let i = 0; i < 6; i += 1) {
+      const server = { ...HELLO, server_id: `s${i % 2}`, store_id: `store-${2 + (i % 2)}` };
+      assert.equal(servers.hello(server, false), false);
+    }
     assert.equal(servers.acknowledged('store-2'), 'ignore');
     assert.equal(servers.isServed, false);
-    assert.equal(servers.conflict, 'store-2');
-    assert.equal(log.lines.filter(({ fields }) => String(fields['hint']).includes('spool rebind')).length, 1);
+    assert.equal(servers.conflict, 'store-2', 'the last that spoke');
+    assert.equal(log.lines.filter(({ fields }) => String(fields['hint']).includes('spool rebind')).length, 2);
     bound = null;
     servers.forgetConflict();
     assert.equal(servers.isServed, true, 'after a rebind its hello, which was kept, counts');
