@@ -9,7 +9,7 @@ import type { Kind } from '../schema/kinds.js';
 import { historyTopic, type TopicNames } from '../schema/topics.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
 import { AckWindow } from './ack-window.js';
-import { kindOf } from './classes.js';
+import { classOf, kindOf } from './classes.js';
 import type { OnConfirmed } from './delivery.js';
 import { Lanes, type NextRow } from './lanes.js';
 import type { SentLog } from './sent-log.js';
@@ -295,7 +295,9 @@ export class PublishSession {
       this.inFlight.has(id) || this.confirmed.has(id) || this.ackWindow.has(id);
     return new Lanes(
       {
-        read: (afterId, uptoId, limit) => spool.read(afterId, uptoId, limit),
+        // Of a kind that is denied there may be a million.
+        read: (afterId, uptoId, limit) =>
+          spool.read(afterId, uptoId, limit, new Set([...this.denied].map((kind) => classOf(kind)))),
         lastId: () => spool.lastId(),
         skip: (row) => isOut(row) || this.denied.has(kindOf(row.class)),
       },

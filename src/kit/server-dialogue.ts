@@ -19,13 +19,13 @@ export class ServerDialogue {
 
   hello(hello: Hello, retained: boolean): void {
     const { spool, servers, session } = this.options;
-    if (!servers.hello(hello, retained)) {
-      session()?.pump();
-      return;
-    }
+    const wasServed = servers.isServed;
+    const isNews = servers.hello(hello, retained);
     // What brokers have for nobody goes to the first server that comes.
-    if (spool.storeId() === null) spool.takeBack();
-    session()?.restart();
+    if (isNews && spool.storeId() === null) spool.takeBack();
+    // With the last server gone, nobody's acknowledgement is waited for.
+    if (isNews || wasServed !== servers.isServed) session()?.restart();
+    else session()?.pump();
   }
 
   acknowledgement(ack: Ack): void {

@@ -12,6 +12,10 @@ type Counters = Pick<ClassCounts, 'accepted' | 'delivered' | 'evicted' | 'evicte
 /** What belongs to a spool beside its database. */
 export const SIDE_FILES = { wal: '-wal', sharedMemory: '-shm', ballast: '.ballast' } as const;
 
+const NONE: ReadonlySet<number> = new Set();
+/** An id that no row ever has. */
+const NOWHERE = Number.MAX_SAFE_INTEGER;
+
 export class SpoolReader {
   private readonly handedOver: HandedOver;
   private readonly evicted: RangeTable;
@@ -38,16 +42,19 @@ export class SpoolReader {
     return new Map(this.classes.map((c) => [c, this.statements.value<number>(plans.countMessages(c)) ?? 0]));
   }
 
-  read(afterId: number, uptoId: number, limit: number): SpoolRow[] {
-    if (this.handedOver.isEmpty()) return this.readBetween(() => afterId + 1, uptoId, limit);
+  read(afterId: number, uptoId: number, limit: number, without: ReadonlySet<number> = NONE): SpoolRow[] {
+    if (this.handedOver.isEmpty()) {
+      return this.readBetween((c) => (without.has(c) ? NOWHERE : afterId + 1), uptoId, limit);
+    }
+    const classes = this.classes.filter((c) => !without.has(c));
     const rows: SpoolRow[] = [];
     let after = afterId;
     while (rows.length < limit && after < uptoId) {
-      const stretches = new Map(this.classes.map((c) => [c, this.handedOver.nextWaiting(c, after)]));
-      const ends = [...stretches.values()].map((stretch) => stretch?.uptoId ?? Number.MAX_SAFE_INTEGER);
+      const stretches = new Map(classes.map((c) => [c, this.handedOver.nextWaiting(c, after)]));
+      const ends = [...stretches.values()].map((stretch) => stretch?.uptoId ?? NOWHERE);
       // Up to here each class has nothing but rows that wait, from where its stretch begins.
       const upto = Math.min(uptoId, ...ends);
-      const from = (c: number): number => stretches.get(c)?.fromId ?? Number.MAX_SAFE_INTEGER;
+      const from = (c: number): number => stretches.get(c)?.fromId ?? NOWHERE;
       rows.push(...this.readBetween(from, upto, limit - rows.length));
       after = upto;
     }

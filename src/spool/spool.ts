@@ -109,8 +109,11 @@ export interface Spool {
    */
   accept(rows: readonly NewRow[]): SpoolRow[];
 
-  /** Rows with afterId < id <= uptoId that are not handed over, in the order of their acceptance. */
-  read(afterId: number, uptoId: number, limit: number): SpoolRow[];
+  /**
+   * Rows with afterId < id <= uptoId that are not handed over, in the order of their acceptance; those of the classes
+   * `without` are passed over without being looked at.
+   */
+  read(afterId: number, uptoId: number, limit: number, without?: ReadonlySet<number>): SpoolRow[];
   /** One row; null when it is gone. */
   get(rowClass: number, id: number): SpoolRow | null;
   /** The highest id ever given out. */

@@ -195,8 +195,8 @@ export class SqliteSpool implements Spool {
     return epochOf(counter);
   }
 
-  read(afterId: number, uptoId: number, limit: number): SpoolRow[] {
-    return this.look(() => this.reader.read(afterId, uptoId, limit));
+  read(afterId: number, uptoId: number, limit: number, without?: ReadonlySet<number>): SpoolRow[] {
+    return this.look(() => this.reader.read(afterId, uptoId, limit, without));
   }
 
   get(rowClass: number, id: number): SpoolRow | null {

@@ -162,6 +162,20 @@ describe('delivery to a database', () => {
     assert.deepEqual(await kit.drain(), [1, 2, 3]);
   });
 
+  test('a server that says goodbye is not waited for, and not called silent', async (t) => {
+    const kit = sessionHarness(t);
+    kit.hello();
+    kit.accept(3);
+    await kit.drain();
+    kit.hello({ online: false });
+    kit.nowMs += 100_000;
+    kit.session.tick();
+    assert.deepEqual(await kit.drain(), []);
+    assert.ok(!kit.log.texts.some((text) => text.includes('count as away')));
+    kit.hello();
+    assert.deepEqual(await kit.drain(), [1, 2, 3]);
+  });
+
   test('a silent server counts as away: one probe, then a longer wait; its first word brings everything', async (t) => {
     const kit = sessionHarness(t);
     kit.hello();

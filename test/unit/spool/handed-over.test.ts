@@ -82,4 +82,16 @@ describe('handed over rows', () => {
       assert.ok(tookMs < 200, `${tookMs} ms`);
     }
   });
+
+  test('of a class that is left out nothing is read, with and without rows handed over', (t) => {
+    const spool = openFor(t);
+    spool.accept([...rows(3, 0), ...rows(3, 1), ...rows(3, 0)]);
+    const read = (): (readonly [number, number])[] =>
+      spool.read(0, spool.lastId(), 100, new Set([1])).map(({ id, class: c }) => [id, c] as const);
+    assert.deepEqual(read(), [[1, 0], [2, 0], [3, 0], [7, 0], [8, 0], [9, 0]]); // biome-ignore format: a table
+    spool.handOver(spool.read(0, 2, 2));
+    assert.deepEqual(read(), [[3, 0], [7, 0], [8, 0], [9, 0]]); // biome-ignore format: a table
+    spool.handOver(spool.read(0, 4, 100).filter(({ class: c }) => c === 1));
+    assert.deepEqual(read(), [[3, 0], [7, 0], [8, 0], [9, 0]]); // biome-ignore format: a table
+  });
 });
