@@ -2,6 +2,7 @@
 // argv -> command -> exit code. A command's code is loaded when it is called: a kit never loads PostgreSQL.
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError, toError } from './base/errors.js';
+import { keepHeapSmall } from './base/small-heap.js';
 import { VERSION } from './base/version.js';
 
 const DEFAULT_CONFIG = '/etc/dragonsink/config.ini';
@@ -42,7 +43,12 @@ program
   .command('kit')
   .description('run on the kit: read DragonSync, spool, publish')
   .addOption(configOption())
-  .action(run(async (options: { config: string }) => (await import('./cli/kit.js')).kitCommand(options)));
+  .action(
+    run(async (options: { config: string }) => {
+      keepHeapSmall();
+      return (await import('./cli/kit.js')).kitCommand(options);
+    }),
+  );
 
 program
   .command('server')

@@ -1,5 +1,4 @@
 // `dragonsink kit`: from the configuration to a running kit.
-import { setFlagsFromString } from 'node:v8';
 import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger, type Logger } from '../base/log.js';
 import type { Qos } from '../base/mqtt-link.js';
@@ -16,7 +15,6 @@ import type { Spool } from '../spool/spool.js';
 import { spoolOptions } from './spool-settings.js';
 
 export async function kitCommand(options: { config: string }): Promise<number> {
-  keepMemorySmall();
   const { settings, warnings } = loadKitSettings(options.config);
   const log = createLogger(settings.KIT.log_level);
   for (const warning of warnings) log.warn(describeProblem(warning));
@@ -30,16 +28,6 @@ export async function kitCommand(options: { config: string }): Promise<number> {
   await runParts([kit], log, AbortSignal.any([stopSignal(log), damaged.signal]));
   if (damage !== null) throw damage;
   return 0;
-}
-
-/**
- * Left to itself V8 gives a busy process room to be lazy in: 48 MiB of young objects, and four times what is alive before it
- * collects the old ones. On a kit that is memory for nothing; with these a drain of any length stays below 120 MiB.
- */
-function keepMemorySmall(): void {
-  for (const flag of ['--max-semi-space-size=2', '--semi-space-growth-factor=1', '--heap-growing-percent=25']) {
-    setFlagsFromString(flag);
-  }
 }
 
 function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {

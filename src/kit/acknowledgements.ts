@@ -48,9 +48,11 @@ export class Acknowledgements {
   }
 
   private credible(covered: Covered): Covered {
-    const { credible, log } = this.options;
+    const { spool, credible, log } = this.options;
     const believed = credible(covered);
-    if (sizeOf(believed) < sizeOf(covered) && !this.hasDoubted) {
+    // Of an older epoch it may be what an earlier process sent; of this one it can only be a mistake.
+    const isMistake = covered.epoch === spool.currentEpoch() && sizeOf(believed) < sizeOf(covered);
+    if (isMistake && !this.hasDoubted) {
       this.hasDoubted = true;
       log.error(
         { epoch: covered.epoch },

@@ -53,7 +53,7 @@ export class Publisher {
   readonly servers: Servers;
   /** The broker does not let us hear what servers say. */
   isDeaf = false;
-  private readonly sent: SentLog;
+  private readonly sent = new SentLog();
   private readonly acknowledgements: Acknowledgements;
   private readonly dialogue: ServerDialogue;
   private readonly throttle: Throttle;
@@ -64,7 +64,6 @@ export class Publisher {
   constructor(private readonly options: PublisherOptions) {
     const { spool, drainRateKbps, log } = options;
     this.servers = new Servers(() => spool.storeId(), log);
-    this.sent = new SentLog(() => spool.currentEpoch());
     this.throttle = new Throttle(drainRateKbps);
     this.acknowledgements = new Acknowledgements({
       spool,

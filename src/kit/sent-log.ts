@@ -1,5 +1,5 @@
-// What this process has sent. Of the epoch that it began itself nobody else ever sent any, so that an acknowledgement for
-// more is a mistake, and must not delete what no server can have.
+// What this process has sent. An acknowledgement for more is a mistake, or for what an earlier process sent: it must not
+// delete what no server may have, and what one does have is acknowledged again when it is sent again.
 import { Ranges } from '../schema/ranges.js';
 import type { Covered, SpoolRow } from '../spool/spool.js';
 
@@ -7,8 +7,6 @@ type Numbered = Pick<SpoolRow, 'epoch' | 'class' | 'seq'>;
 
 export class SentLog {
   private readonly sent = new Map<string, Ranges>();
-
-  constructor(private readonly currentEpoch: () => string | null) {}
 
   /** False when it was sent before. */
   add(row: Numbered): boolean {
@@ -18,9 +16,8 @@ export class SentLog {
     return true;
   }
 
-  /** The part of it that can be true. Of older epochs other processes sent, and this one can't judge. */
+  /** The part of it that was sent. */
   credible(covered: Covered): Covered {
-    if (covered.epoch !== this.currentEpoch()) return covered;
     const sent = this.sent.get(key(covered)) ?? new Ranges();
     return { ...covered, ranges: covered.ranges.flatMap(([first, last]) => sent.within(first, last)) };
   }

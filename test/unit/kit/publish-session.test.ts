@@ -214,6 +214,18 @@ describe('delivery to a database', () => {
     assert.equal(kit.log.texts.filter((text) => text.includes('never sent')).length, 1);
   });
 
+  test('an acknowledgement of an older epoch counts once its messages are sent again', async (t) => {
+    const kit = sessionHarness(t, { earlier: 3 });
+    const epoch = kit.spool.ledger()[0]?.epoch;
+    await kit.ack([[1, 3]], epoch);
+    assert.equal(kit.spool.counts().waiting, 3, 'this process has sent none of it');
+    kit.hello();
+    assert.deepEqual(await kit.drain(), [1, 2, 3]);
+    await kit.ack([[1, 3]], epoch);
+    assert.equal(kit.spool.counts().waiting, 0);
+    assert.ok(!kit.log.texts.some((text) => text.includes('never sent')));
+  });
+
   test('what was on its way when the connection broke is sent again, and counted', async (t) => {
     const kit = sessionHarness(t);
     kit.hello();
