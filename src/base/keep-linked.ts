@@ -1,4 +1,5 @@
 // Connects, uses, and connects again, for ever: an outage is two lines in the log, whatever it lasts.
+import { beforeAbort } from './abort.js';
 import type { Backoff } from './backoff.js';
 import { sleep } from './backoff.js';
 import { type AppError, errorCode, toError } from './errors.js';
@@ -35,8 +36,13 @@ export async function keepLinked<Link extends Connection>(options: KeepLinkedOpt
   while (!signal.aborted) {
     let openedAt = Number.POSITIVE_INFINITY;
     try {
-      const link = await beforeAbort(open(), signal);
-      if (link === null) return;
+      const opening = open();
+      const link = await beforeAbort(opening, signal);
+      if (link === null) {
+        // Connecting may take seconds, and leaving must not wait for it.
+        opening.then((late) => late.end()).catch(() => {}); // nobody is left to tell
+        return;
+      }
       openedAt = now();
       log.info({ sessionPresent: link.sessionPresent }, 'connected to the broker');
       lastProblem = '';
@@ -64,21 +70,5 @@ export async function keepLinked<Link extends Connection>(options: KeepLinkedOpt
       log[level]({ code: errorCode(error), hint: error.hint }, `broker: ${error.message}; trying again`);
       await sleep(backoff.next(), signal);
     }
-  }
-}
-
-/** Null when the signal came first: connecting may take seconds, and leaving must not wait for it. */
-async function beforeAbort<Link extends Connection>(opening: Promise<Link>, signal: AbortSignal): Promise<Link | null> {
-  let leave = (): void => {};
-  const aborted = new Promise<null>((resolve) => {
-    leave = () => resolve(null);
-  });
-  signal.addEventListener('abort', leave);
-  try {
-    const link = await Promise.race([opening, aborted]);
-    if (link === null) opening.then((late) => late.end()).catch(() => {}); // nobody is left to tell
-    return link;
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }

@@ -99,10 +99,16 @@ export function explainPublish(topic: string, thrown: unknown): BrokerError {
       return new BrokerError('the broker says: too large', { code: 'too-large', cause });
     case '144':
     case '153':
-    case '131':
-    case '128':
       return new BrokerError(`the broker refused ${topic} (${cause.message})`, { code: 'refused', cause });
     default:
+      // It says no, and not why: it may be the message, and it may be the broker's trouble of the moment.
+      if (Number(errorCode(thrown)) >= 0x80) {
+        return new BrokerError(`the broker refused ${topic} (${cause.message})`, {
+          code: 'unwilling',
+          retryable: true,
+          cause,
+        });
+      }
       return new BrokerError(`unknown whether ${topic} arrived: ${cause.message}`, {
         code: 'closed',
         retryable: true,

@@ -44,6 +44,7 @@ export interface OutgoingMessage {
 export interface IncomingMessage {
   readonly topic: string;
   readonly payload: Buffer;
+  readonly qos: Qos;
   readonly retain: boolean;
   /** Sends the PUBACK. Until then the broker keeps the message; after the connection has closed it does nothing. */
   ack(): void;
@@ -104,9 +105,9 @@ class Inbox {
 
   constructor(private readonly client: MqttClient) {
     client.handleMessage = (packet, done) => {
-      const { topic, retain } = packet;
+      const { topic, qos, retain } = packet;
       const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-      this.handle({ topic, payload, retain, ack: () => this.acknowledge(packet) });
+      this.handle({ topic, payload, qos, retain, ack: () => this.acknowledge(packet) });
       // An error keeps mqtt.js from sending the PUBACK itself and lets its parser go on (mqtt src/lib/handlers/publish.ts).
       // Of QoS 2, which we do not subscribe to, only mqtt.js itself can end the handshake.
       done(packet.qos === 1 ? new Error('acknowledged later') : undefined);
@@ -163,6 +164,11 @@ export class MqttLink {
     });
   }
 
+  /** False once the connection is gone: what is published then is not even written. */
+  get isOpen(): boolean {
+    return this.open;
+  }
+
   /**
    * Hands every incoming message to `handle`, without waiting for its ack: the documented way (a callback per
    * message) delivers the next one only after the last was acknowledged, and holds back PINGRESP behind it.
@@ -175,7 +181,7 @@ export class MqttLink {
   /**
    * Resolves at PUBACK (QoS 1), PUBCOMP (QoS 2), or when written to the socket (QoS 0).
    *
-   * @throws BrokerError `not-authorised`, `quota`, `too-large`, `refused`: the broker's own no; `closed`: unknown
+   * @throws BrokerError `not-authorised`, `quota`, `unwilling`, `too-large`, `refused`: the broker's own no; `closed`: unknown
    *   whether it arrived.
    */
   publish({ topic, payload, qos, retain }: OutgoingMessage): Promise<void> {

@@ -1,9 +1,10 @@
 // `dragonsink ledger`: what the server has of each kit, what the kit still has, and what nobody has.
+import { StoreError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import { type Range, Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
 import type { LedgerEntry, Store } from '../server/store.js';
-import { openStore } from '../server/stores/open-store.js';
+import { openExistingStore } from '../server/stores/open-store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 
 export interface LedgerOptions {
@@ -29,11 +30,11 @@ const SOMETHING_IS_MISSING = 3;
  *
  * Returns 3 when anything is missing, else 0.
  *
- * @throws StoreError when the database can't be opened.
+ * @throws StoreError when the database is not there or can't be opened, and `kit` when it knows no such kit.
  */
 export async function ledgerCommand({ kit, database, json }: LedgerOptions): Promise<number> {
   const url = database ?? loadServerSettings(process.env).settings.DATABASE_URL;
-  const store = await openStore(url);
+  const store = await openExistingStore(url);
   try {
     const report = await readReport(store, kit);
     process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describe(report));
@@ -54,8 +55,20 @@ interface Report extends JsonObject {
 
 async function readReport(store: Store, kit: string | undefined): Promise<Report> {
   const entries = (await store.ledger(kit)).map(entryOf);
+  if (kit !== undefined && entries.length === 0) throw await noSuchKit(store, kit);
   return { store_id: store.storeId, entries, ...(await store.counts()) };
 }
+
+async function noSuchKit(store: Store, kit: string): Promise<StoreError> {
+  const known = [...new Set((await store.ledger()).map(({ kitId }) => kitId))];
+  const named = known.length === 0 ? 'there is none yet' : `there are: ${known.slice(0, MAX_NAMED).join(', ')}`;
+  return new StoreError(`${kit}: no such kit in the ledger`, {
+    code: 'kit',
+    hint: `${named}${known.length > MAX_NAMED ? ' and more' : ''} (a kit without dragonsink has no ledger)`,
+  });
+}
+
+const MAX_NAMED = 20;
 
 function entryOf({ kitId, epoch, kind, received, refused, merged, rejected, lastContactUs, ...entry }: LedgerEntry) {
   const ranges = new Ranges(received);

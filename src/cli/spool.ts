@@ -4,10 +4,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errorCode, SpoolError, toError } from '../base/errors.js';
 import { writeWholeFile } from '../base/whole-file.js';
+import { takeByHand } from '../kit/acknowledgements.js';
 import { EVICTION_ORDER, kindOf } from '../kit/classes.js';
 import { askRunningKit } from '../kit/control.js';
 import { exportLines } from '../kit/export.js';
-import { performSpoolCommand, takeAckInto } from '../kit/spool-commands.js';
+import { performSpoolCommand } from '../kit/spool-commands.js';
 import { type Ack, ack } from '../schema/ack.js';
 import { ackLine } from '../schema/export-file.js';
 import type { SpoolCommand } from '../schema/spool-command.js';
@@ -168,7 +169,7 @@ function open(settings: KitSettings['SPOOL'], opened: { close(): void }[]): Perf
     spool,
     onRequeued: () => {},
     onRebound: () => {},
-    takeAck: (one: Ack) => takeAckInto(spool, one),
+    takeAck: (one: Ack) => takeByHand(spool, one),
     mayForgetKitId: true,
   };
   return (command) => performSpoolCommand(target, command);

@@ -59,27 +59,27 @@ function problems(report: StatusReport): string[] {
   if (!report.running) found.push('dragonsink kit is not running: systemctl status dragonsink-kit');
   if (report.kit_id === '') found.push('the kit id is not known yet: set [KIT] kit_id, or wait for DragonSync');
   if (report.running) found.push(...runningProblems(report));
-  const quarantined = Number(report.spool['quarantined'] ?? 0);
+  const { quarantined = 0 } = report.spool;
   if (quarantined > 0) found.push(`${quarantined} messages are set aside in quarantine: dragonsink spool list`);
   return found;
 }
 
 function runningProblems({ link, source, counts }: KitStatus): string[] {
   const found: string[] = [];
-  if (link['enabled'] === true && !link.connected) found.push('not connected to the broker: the log says why');
-  const denied = Array.isArray(link['denied']) ? link['denied'] : [];
+  if (link.enabled === true && !link.connected) found.push('not connected to the broker: the log says why');
+  const { denied = [] } = link;
   if (denied.length > 0) found.push(`the broker does not let us publish: ${denied.join(', ')}`);
-  if (link['deaf'] === true) found.push('the broker does not let us hear the servers: no acknowledgement can come');
-  if (typeof link['store_conflict'] === 'string') {
+  if (link.deaf === true) found.push('the broker does not let us hear the servers: no acknowledgement can come');
+  if (typeof link.store_conflict === 'string') {
     found.push(`a server with another database is ignored; if ours was replaced: dragonsink spool rebind`);
   }
-  if (link.connected && link['delivery'] === 'database' && link['served'] === false) {
+  if (link.connected && link.delivery === 'database' && link.served === false) {
     found.push('no server is there: everything stays in the spool');
   }
   if (source.state !== 'ok') found.push(`DragonSync: ${source.state}`);
   if (typeof source['kit_id_conflict'] === 'string')
     found.push(`another kit id was found: ${source['kit_id_conflict']}`);
-  if (counts.refused > 0) found.push(`${counts.refused} observations were refused by a full spool`);
+  if (counts.refused > 0) found.push(`a full spool has refused observations ${counts.refused} times`);
   return found;
 }
 

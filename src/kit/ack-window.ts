@@ -30,22 +30,18 @@ export interface Due {
 }
 
 export class AckWindow {
-  /** New messages were sent that are not kept in mind: the spool has to be read again when there is room. */
-  overflowed = false;
   private readonly sent = new Map<number, Sent>();
   /** How long a row that was due already waits next time. */
   private readonly waits = new Map<number, number>();
   private backlog = 0;
+  /** When new messages were first sent that are not kept in mind. */
+  private overflowedAtMs: number | null = null;
   private lastAckMs: number;
   private probeAtMs = Number.NEGATIVE_INFINITY;
   private probeWaitMs = SILENCE_MS;
 
   constructor(private readonly options: AckWindowOptions) {
     this.lastAckMs = options.now();
-  }
-
-  get size(): number {
-    return this.sent.size;
   }
 
   has(id: number): boolean {
@@ -61,13 +57,16 @@ export class AckWindow {
 
   /** Before the message is written: its acknowledgement may come before the broker's confirmation. */
   onSent(row: Pick<SpoolRow, 'id' | 'class'>, backlog: boolean): void {
+    if (backlog && !this.options.servers.isServed) this.probed();
+    this.remember(row, backlog);
+  }
+
+  /** Waits for its acknowledgement, if there is anybody to give one. */
+  remember(row: Pick<SpoolRow, 'id' | 'class'>, backlog: boolean): void {
     const { servers, now } = this.options;
-    if (!servers.isServed) {
-      if (backlog) this.probed();
-      return;
-    }
+    if (!servers.isServed) return;
     if (!backlog && this.sent.size - this.backlog >= MAX_LIVE) {
-      this.overflowed = true;
+      this.overflowedAtMs ??= now();
       return;
     }
     this.forget(row.id);
@@ -75,6 +74,12 @@ export class AckWindow {
     this.waits.set(row.id, Math.min(waitMs * 2, LONGEST_RESEND_MS));
     this.sent.set(row.id, { class: row.class, backlog, atMs: now(), waitMs });
     if (backlog) this.backlog += 1;
+  }
+
+  /** The broker has it: only now can it be acknowledged, on a slow link long after it was written. */
+  onPublished(id: number): void {
+    const sent = this.sent.get(id);
+    if (sent !== undefined) this.sent.set(id, { ...sent, atMs: this.options.now() });
   }
 
   onAcknowledgement(): void {
@@ -89,23 +94,36 @@ export class AckWindow {
     this.waits.delete(id);
   }
 
-  /** Takes out what is due to be sent again, without what is still on its way to the broker. */
-  takeDue(isOnItsWay: (id: number) => boolean): Due[] {
+  /** What is due to be sent again, without what is still on its way to the broker. */
+  due(isOnItsWay: (id: number) => boolean): Due[] {
     const nowMs = this.options.now();
     const due: Due[] = [];
     for (const [id, { class: c, atMs, waitMs }] of this.sent) {
       if (nowMs - atMs >= waitMs && !isOnItsWay(id)) due.push({ id, class: c });
     }
-    for (const { id } of due) this.forget(id);
     return due;
+  }
+
+  /** It waits to be sent again, and then for longer. */
+  sendAgain(id: number): void {
+    this.forget(id);
+  }
+
+  /**
+   * New messages went out beyond those that are kept in mind, long enough ago for all of them to be acknowledged: what of
+   * them is still in the spool has to be found there. True once.
+   */
+  takeOverflow(): boolean {
+    if (this.overflowedAtMs === null || this.options.now() - this.overflowedAtMs < FIRST_RESEND_MS) return false;
+    this.overflowedAtMs = null;
+    return true;
   }
 
   /** Messages are out, and for 30 s none was acknowledged. */
   get isSilent(): boolean {
-    const [oldest] = this.sent.values();
-    if (oldest === undefined) return false;
     const nowMs = this.options.now();
-    return nowMs - Math.max(oldest.atMs, this.lastAckMs) >= SILENCE_MS;
+    if (nowMs - this.lastAckMs < SILENCE_MS) return false;
+    return [...this.sent.values()].some(({ atMs }) => nowMs - atMs >= SILENCE_MS);
   }
 
   /** Everything that is not acknowledged is to be sent again. */
@@ -113,7 +131,7 @@ export class AckWindow {
     this.sent.clear();
     this.waits.clear();
     this.backlog = 0;
-    this.overflowed = false;
+    this.overflowedAtMs = null;
   }
 
   private probed(): void {

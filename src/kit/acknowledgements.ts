@@ -23,19 +23,15 @@ export class Acknowledgements {
 
   constructor(private readonly options: AcknowledgementsOptions) {}
 
-  /**
-   * Takes one of the kit's own database, or of any while it is bound to none; `isByHand` when a person brought it, and it
-   * may speak of what this process never sent. True when the kit was bound by this one.
-   */
-  take({ store_id: storeId, acks }: Ack, { isByHand } = { isByHand: false }): boolean {
+  /** Takes one of the kit's own database, or of any while it is bound to none. True when the kit was bound by this one. */
+  take({ store_id: storeId, acks }: Ack): boolean {
     const { spool, log } = this.options;
     const isFirst = spool.storeId() === null;
     if (isFirst) {
       spool.setStoreId(storeId);
       log.info({ storeId }, 'a server has answered: from now on only its acknowledgement deletes');
     }
-    const covered = acks.map(coveredBy);
-    this.waiting.push(isByHand ? covered : covered.map((one) => this.credible(one)));
+    this.waiting.push(acks.map((one) => this.credible(coveredBy(one))));
     this.running ??= this.run().finally(() => {
       this.running = null;
     });
@@ -54,37 +50,53 @@ export class Acknowledgements {
     const isMistake = covered.epoch === spool.currentEpoch() && sizeOf(believed) < sizeOf(covered);
     if (isMistake && !this.hasDoubted) {
       this.hasDoubted = true;
-      log.error(
-        { epoch: covered.epoch },
-        'a server acknowledges messages that were never sent to it: that part is ignored',
-      );
+      log.warn({ epoch: covered.epoch }, 'a server acknowledges what this kit has never sent: it is sent all the same');
     }
     return believed;
   }
 
-  /** A slice at a time: one acknowledgement may cover a million rows, and what is heard meanwhile must not wait. */
   private async run(): Promise<void> {
-    for (let covered = this.waiting[0]; covered !== undefined; covered = this.waiting[0]) {
-      if (this.release(covered) < RELEASE_ROWS) this.waiting.shift();
-      await nextTurn();
-    }
-  }
-
-  private release(covered: readonly Covered[]): number {
-    try {
-      const ids = this.options.spool.release(covered);
-      if (ids.length > 0) this.options.onReleased(ids);
-      return ids.length;
-    } catch (thrown: unknown) {
-      // They stay in the spool, at worst to be sent and acknowledged again.
-      this.options.log.error(`acknowledged messages could not be deleted: ${toError(thrown).message}`);
-      return 0;
+    const { spool, onReleased, log } = this.options;
+    for (let covered = this.waiting.shift(); covered !== undefined; covered = this.waiting.shift()) {
+      try {
+        await releaseAll(spool, covered, onReleased);
+      } catch (thrown: unknown) {
+        // They stay in the spool, at worst to be sent and acknowledged again.
+        log.error(`acknowledged messages could not be deleted: ${toError(thrown).message}`);
+      }
     }
   }
 }
 
-/** What one entry covers, as the spool takes it. */
-export function coveredBy({ epoch, kind, upto, ranges = [] }: Ack['acks'][number]): Covered {
+/**
+ * Takes one that a person brought: it may speak of what was never sent. Binds the spool when it is bound to no database.
+ *
+ * @throws SpoolError when what it covers can't be deleted.
+ */
+export async function takeByHand(
+  spool: Spool,
+  { store_id: storeId, acks }: Ack,
+  onReleased: AcknowledgementsOptions['onReleased'] = () => {},
+): Promise<void> {
+  if (spool.storeId() === null) spool.setStoreId(storeId);
+  await releaseAll(spool, acks.map(coveredBy), onReleased);
+}
+
+/** A slice at a time: one acknowledgement may cover a million rows, and what is heard meanwhile must not wait. */
+async function releaseAll(
+  spool: Spool,
+  covered: readonly Covered[],
+  onReleased: AcknowledgementsOptions['onReleased'],
+): Promise<void> {
+  for (;;) {
+    const ids = spool.release(covered);
+    if (ids.length > 0) onReleased(ids);
+    if (ids.length < RELEASE_ROWS) return;
+    await nextTurn();
+  }
+}
+
+function coveredBy({ epoch, kind, upto, ranges = [] }: Ack['acks'][number]): Covered {
   const all: Range[] = [...(upto > 0 ? [[1, upto] as const] : []), ...ranges];
   return { epoch, class: classOf(kind), ranges: all };
 }

@@ -39,6 +39,7 @@ export class Control implements Part {
       // We hold the spool, so whoever left this socket is gone.
       rmSync(socket, { force: true });
       await listen(server, socket);
+      server.on('error', (error) => log.warn({ socket }, `dragonsink spool: ${error.message}`));
       this.server = server;
     } catch (thrown: unknown) {
       log.warn({ socket }, `dragonsink spool can't reach this kit: ${toError(thrown).message}`);

@@ -51,7 +51,7 @@ const MAINTAIN_EVERY_MS = 60_000;
 
 export class Kit implements Part {
   readonly name = 'kit';
-  private readonly values = new LastValues();
+  private readonly values: LastValues;
   private readonly identity: Identity;
   private readonly intake: Intake;
   private readonly publisher: Publisher;
@@ -65,9 +65,15 @@ export class Kit implements Part {
 
   constructor(private readonly options: KitOptions) {
     const { spool, log, source, pollMs, topics, qos, delivery, mayReplay, drainRateKbps } = options;
+    this.values = new LastValues(log);
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
-    this.reporter = new StatusReporter({ condition: () => this.condition(), ledger: () => this.ledger(), log });
+    this.reporter = new StatusReporter({
+      condition: () => this.condition(),
+      ledger: () => this.ledger(),
+      onSpoolError: (error) => this.checkDamage(error),
+      log,
+    });
     this.publisher = new Publisher({
       spool,
       outgoing: { topics, qos },

@@ -1,5 +1,7 @@
 // State topics: what is true now. Never spooled; published fresh on every connection and on change, one at a time,
 // and only the newest value of each topic.
+import { errorCode, toError } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
 import type { MqttLink, OutgoingMessage } from '../base/mqtt-link.js';
 
 /** Drones come and go, and their ids can be spoofed: the oldest topics beyond this are no longer refreshed. */
@@ -10,6 +12,9 @@ export class LastValues {
   private readonly dirty = new Set<string>();
   private link: MqttLink | null = null;
   private busy: Promise<void> | null = null;
+  private hasComplained = false;
+
+  constructor(private readonly log: Logger) {}
 
   set(message: OutgoingMessage): void {
     const { topic } = message;
@@ -52,10 +57,18 @@ export class LastValues {
       this.dirty.delete(topic);
       try {
         await link.publish(message);
-      } catch {
+      } catch (thrown: unknown) {
         // Refused, or the link is gone: the next connection says everything again.
+        this.complain(toError(thrown));
         if (this.link !== link) return;
       }
     }
+  }
+
+  /** Of hundreds of topics of one sort one is enough. */
+  private complain(error: Error & { hint?: string }): void {
+    if (this.hasComplained || errorCode(error) === 'closed') return;
+    this.hasComplained = true;
+    this.log.warn({ code: errorCode(error), hint: error.hint }, `state topics: ${error.message}`);
   }
 }

@@ -82,6 +82,7 @@ export class Poller implements Part {
     });
     if (performance.now() >= this.statusDueAt) await ask('/status', () => this.askStatus(heard));
     this.hand(heard);
+    this.state = this.judge(holdMs);
     return holdMs;
   }
 
@@ -99,23 +100,24 @@ export class Poller implements Part {
       this.answered('spool');
     } catch (thrown: unknown) {
       this.say('spool', thrown);
-      this.state = 'spool-full';
     }
   }
 
   private answered(what: string): void {
-    if (what !== 'spool') {
-      this.state = 'ok';
-      this.lastAnswerAtMs = Date.now();
-    }
+    if (what !== 'spool') this.lastAnswerAtMs = Date.now();
     if (this.problems.delete(what)) this.options.log.info(`${what}: well again`);
   }
 
   private failed(what: string, thrown: unknown): number {
     this.say(what, thrown);
-    const retryAfterMs = (thrown as { retryAfterMs?: number }).retryAfterMs ?? 0;
-    this.state = retryAfterMs > 0 ? 'rate-limited' : 'down';
-    return retryAfterMs;
+    return (thrown as { retryAfterMs?: number }).retryAfterMs ?? 0;
+  }
+
+  /** Of a whole turn: one path that fails is not hidden by another that answers. */
+  private judge(holdMs: number): SourceState {
+    if (this.problems.has('spool')) return 'spool-full';
+    if (holdMs > 0) return 'rate-limited';
+    return this.problems.size > 0 ? 'down' : 'ok';
   }
 
   /** A problem is said when it begins and when it changes, not at every turn. */

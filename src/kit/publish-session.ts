@@ -14,6 +14,7 @@ import type { OnConfirmed } from './delivery.js';
 import { Lanes, type NextRow } from './lanes.js';
 import type { SentLog } from './sent-log.js';
 import type { Servers } from './servers.js';
+import { Settling } from './settling.js';
 import type { Throttle } from './throttle.js';
 
 export interface Outgoing {
@@ -29,7 +30,7 @@ export interface SendCounts {
 }
 
 export interface SessionOptions {
-  readonly link: Pick<MqttLink, 'publish' | 'maximumPacketBytes'>;
+  readonly link: Pick<MqttLink, 'publish' | 'isOpen' | 'maximumPacketBytes'>;
   readonly spool: Spool;
   /** The rows with an id up to this one are backlog; without it, all that are there. */
   readonly backlogUptoId?: number;
@@ -54,39 +55,48 @@ export interface SessionOptions {
 const MAX_PACKET_BYTES = 65_536;
 /** Fixed header, topic length, packet id and properties of a PUBLISH [MQTT5-3.3]. */
 const PACKET_OVERHEAD_BYTES = 32;
-const SETTLE_EVERY_MS = 50;
-const SETTLE_EVERY_ROWS = 500;
 const AFTER_QUOTA_MS = 5_000;
+/** A broker that says no without a reason may be in trouble; at this message again and again, it is the message. */
+const REFUSALS_BEFORE_QUARANTINE = 3;
 const AFTER_DENIAL_MS = 60_000;
-const AFTER_FULL_DISK_MS = 1_000;
 const AFTER_UNREADABLE_MS = 5_000;
+
+interface InFlight {
+  readonly row: SpoolRow;
+  readonly replay: boolean;
+  /** The server has it already. */
+  isReleased: boolean;
+}
 
 export class PublishSession {
   /** Rows sent and not confirmed by the broker yet. */
-  readonly inFlight = new Map<number, { row: SpoolRow; replay: boolean }>();
+  readonly inFlight = new Map<number, InFlight>();
   /** Kinds whose topic the broker denies us. */
   readonly denied = new Set<Kind>();
   confirmedRows = 0;
   lastSentAt = 0;
   private readonly ackWindow: AckWindow;
-  /** Confirmed by the broker, and not settled with the spool yet. */
-  private confirmed = new Map<number, SpoolRow>();
+  private readonly settling: Settling;
+  private readonly refusals = new Map<number, number>();
   private backlogInFlight = 0;
+  private backlogUptoId: number;
   private lanes: Lanes;
   private paused = false;
   private ended = false;
   private readonly timers = new Set<NodeJS.Timeout>();
-  private settleTimer: NodeJS.Timeout | undefined;
   private throttleTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: SessionOptions) {
     this.ackWindow = new AckWindow(options);
-    this.lanes = this.freshLanes(options.backlogUptoId);
+    this.settling = new Settling(options);
+    this.backlogUptoId = options.backlogUptoId ?? options.spool.lastId();
+    this.lanes = this.freshLanes(this.backlogUptoId);
   }
 
   /** Fills the window. Call it whenever rows were accepted. */
   pump(): void {
-    while (!this.ended && !this.paused && this.inFlight.size < this.options.window) {
+    const { link, window } = this.options;
+    while (!this.ended && !this.paused && link.isOpen && this.inFlight.size < window) {
       const next = this.next();
       if (next === null) return;
       this.send(next.row, next.replay);
@@ -99,24 +109,37 @@ export class PublishSession {
 
   /** Call it once a second: sends again what is due, and notices when no server answers. */
   tick(): void {
-    if (this.options.onConfirmed() === 'await-ack') {
-      if (this.ackWindow.isSilent) {
-        this.options.servers.fellSilent();
-        this.restart();
-      } else if (this.ackWindow.overflowed && this.ackWindow.size === 0) this.restart();
-      else if (this.options.mayReplay) this.resendDue();
+    try {
+      this.lookAtAcknowledgements();
+    } catch (thrown: unknown) {
+      this.options.onUnreadable(toError(thrown));
     }
     this.pump();
   }
 
+  private lookAtAcknowledgements(): void {
+    const { onConfirmed, servers, mayReplay } = this.options;
+    if (onConfirmed() === 'await-ack') {
+      const due = this.dueRows();
+      if (this.ackWindow.isSilent) {
+        servers.fellSilent();
+        this.restart();
+      } else if (mayReplay) {
+        for (const row of due) this.sendAgain(row);
+        if (this.ackWindow.takeOverflow()) this.lanes = this.freshLanes();
+      }
+    }
+  }
+
   /** What is not acknowledged goes again, as backlog: a server is new, or is back, or is gone. */
   restart(): void {
-    // By what a confirmation was worth until now.
-    this.settle();
+    this.settling.settle();
     this.ackWindow.clear();
     this.lanes = this.freshLanes();
     // They are passed over in the lanes while they are on their way, and must not be forgotten.
-    for (const { row, replay } of this.inFlight.values()) this.ackWindow.onSent(row, replay);
+    for (const { row, replay, isReleased } of this.inFlight.values()) {
+      if (!isReleased) this.ackWindow.remember(row, replay);
+    }
     this.pump();
   }
 
@@ -127,7 +150,11 @@ export class PublishSession {
 
   /** Rows were acknowledged, and are out of the spool. */
   released(ids: readonly number[]): void {
-    for (const id of ids) this.ackWindow.release(id);
+    for (const id of ids) {
+      this.ackWindow.release(id);
+      const sent = this.inFlight.get(id);
+      if (sent !== undefined) sent.isReleased = true;
+    }
     this.lanes.drop(new Set(ids));
     this.pump();
   }
@@ -137,8 +164,7 @@ export class PublishSession {
     this.ended = true;
     for (const timer of this.timers) clearTimeout(timer);
     clearTimeout(this.throttleTimer);
-    this.settle();
-    clearTimeout(this.settleTimer);
+    this.settling.end();
   }
 
   private next(): NextRow | null {
@@ -164,13 +190,21 @@ export class PublishSession {
     return false;
   }
 
-  private resendDue(): void {
-    const { spool } = this.options;
-    for (const { id, class: c } of this.ackWindow.takeDue((one) => this.inFlight.has(one))) {
-      const row = spool.get(c, id);
-      if (row === null) this.ackWindow.release(id);
-      else this.lanes.again(row);
-    }
+  /** Those that are due to be sent again; one that was evicted in the meantime is not waited for. */
+  private dueRows(): SpoolRow[] {
+    return this.ackWindow
+      .due((id) => this.inFlight.has(id))
+      .map(({ id, class: c }) => {
+        const row = this.options.spool.get(c, id);
+        if (row === null) this.ackWindow.release(id);
+        return row;
+      })
+      .filter((row) => row !== null);
+  }
+
+  private sendAgain(row: SpoolRow): void {
+    this.ackWindow.sendAgain(row.id);
+    this.lanes.again(row);
   }
 
   private send(row: SpoolRow, replay: boolean): void {
@@ -186,7 +220,7 @@ export class PublishSession {
       return;
     }
     if (!sent.add(row)) counts.resent += 1;
-    this.inFlight.set(row.id, { row, replay });
+    this.inFlight.set(row.id, { row, replay, isReleased: false });
     if (replay) {
       this.backlogInFlight += 1;
       throttle.spend(bytes);
@@ -203,7 +237,10 @@ export class PublishSession {
     this.options.counts.published[kindOf(row.class)] += 1;
     this.confirmedRows += 1;
     this.leaveFlight(row);
-    if (this.options.onConfirmed() !== 'await-ack') this.settleSoon(row);
+    this.refusals.delete(row.id);
+    this.ackWindow.onPublished(row.id);
+    if (this.options.onConfirmed() !== 'await-ack') this.settling.add(row);
+    if (this.ended) this.settling.end();
     this.pump();
   }
 
@@ -215,8 +252,15 @@ export class PublishSession {
     this.ackWindow.release(row.id);
     if (error.code === 'not-authorised') this.hold(row, error);
     else if (error.code === 'quota') this.pause(error.message, AFTER_QUOTA_MS);
+    else if (error.code === 'unwilling' && !this.isRefusedOften(row)) this.pause(error.message, AFTER_QUOTA_MS);
     else this.setAside(row, error.message);
     this.pump();
+  }
+
+  private isRefusedOften({ id }: SpoolRow): boolean {
+    const refusals = (this.refusals.get(id) ?? 0) + 1;
+    this.refusals.set(id, refusals);
+    return refusals >= REFUSALS_BEFORE_QUARANTINE;
   }
 
   /** The topic alone is held: other kinds go on. */
@@ -238,7 +282,7 @@ export class PublishSession {
   }
 
   /** On a full disk it can't be set aside, and stays where it is: passed over on this connection, never in the way. */
-  private setAside(row: SpoolRow, reason: string): void {
+  setAside(row: SpoolRow, reason: string): void {
     const { spool, log } = this.options;
     const identity = { kind: kindOf(row.class), epoch: row.epoch, seq: row.seq };
     try {
@@ -246,30 +290,6 @@ export class PublishSession {
       log.error({ ...identity, reason }, 'message set aside in quarantine');
     } catch (thrown: unknown) {
       log.error({ ...identity, reason }, `message passed over, not set aside: ${toError(thrown).message}`);
-    }
-  }
-
-  private settleSoon(row: SpoolRow): void {
-    this.confirmed.set(row.id, row);
-    if (this.confirmed.size >= SETTLE_EVERY_ROWS || this.ended) this.settle();
-    else this.settleTimer ??= setTimeout(() => this.settle(), SETTLE_EVERY_MS);
-  }
-
-  private settle(): void {
-    clearTimeout(this.settleTimer);
-    this.settleTimer = undefined;
-    if (this.confirmed.size === 0) return;
-    const { spool, onConfirmed, log } = this.options;
-    const rows = [...this.confirmed.values()];
-    const way = onConfirmed();
-    try {
-      if (way === 'delete') spool.deliver(rows);
-      else if (way === 'hand-over') spool.handOver(rows);
-      this.confirmed = new Map();
-    } catch (thrown: unknown) {
-      // They stay in the spool, at worst to be sent again, which the server refuses.
-      log.error(`confirmed messages could not be taken off the spool: ${toError(thrown).message}`);
-      if (!this.ended) this.settleTimer = setTimeout(() => this.settle(), AFTER_FULL_DISK_MS);
     }
   }
 
@@ -290,9 +310,14 @@ export class PublishSession {
   }
 
   private freshLanes(backlogUptoId?: number): Lanes {
-    const { spool } = this.options;
-    const isOut = ({ id }: SpoolRow): boolean =>
-      this.inFlight.has(id) || this.confirmed.has(id) || this.ackWindow.has(id);
+    const { spool, mayReplay, sent } = this.options;
+    // Without a replay nothing goes twice, and what is new stays so, however long its topic or the broker was held up.
+    if (mayReplay || backlogUptoId !== undefined) this.backlogUptoId = backlogUptoId ?? spool.lastId();
+    const isOut = (row: SpoolRow): boolean =>
+      this.inFlight.has(row.id) ||
+      this.settling.has(row.id) ||
+      this.ackWindow.has(row.id) ||
+      (!mayReplay && sent.has(row));
     return new Lanes(
       {
         // Of a kind that is denied there may be a million.
@@ -301,7 +326,7 @@ export class PublishSession {
         lastId: () => spool.lastId(),
         skip: (row) => isOut(row) || this.denied.has(kindOf(row.class)),
       },
-      backlogUptoId,
+      this.backlogUptoId,
     );
   }
 }

@@ -1,5 +1,6 @@
 // Sends the spool, connection after connection: listens to the servers, keeps what outlives a connection, and finds the
 // message that breaks each of them.
+import { beforeAbort } from '../base/abort.js';
 import { sleep } from '../base/backoff.js';
 import { type AppError, errorCode, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
@@ -8,7 +9,7 @@ import type { Ack } from '../schema/ack.js';
 import type { Hello } from '../schema/hello.js';
 import { type Kind, perKind } from '../schema/kinds.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
-import { Acknowledgements } from './acknowledgements.js';
+import { Acknowledgements, takeByHand } from './acknowledgements.js';
 import { type Delivery, onConfirmed } from './delivery.js';
 import { type Outgoing, PublishSession, type SendCounts } from './publish-session.js';
 import { SentLog } from './sent-log.js';
@@ -85,10 +86,15 @@ export class Publisher {
     this.session?.restart();
   }
 
-  /** An acknowledgement that a person brought; resolves when all it covers is deleted. */
+  /**
+   * An acknowledgement that a person brought; resolves when all it covers is deleted.
+   *
+   * @throws SpoolError when it can't be.
+   */
   async takeAck(ack: Ack): Promise<void> {
-    if (this.acknowledgements.take(ack, { isByHand: true })) this.session?.restart();
-    await this.acknowledgements.idle();
+    const wasBound = this.options.spool.storeId() !== null;
+    await takeByHand(this.options.spool, ack, (ids) => this.session?.released(ids));
+    if (!wasBound) this.session?.restart();
   }
 
   /** The kit is bound to no database any more. */
@@ -113,8 +119,8 @@ export class Publisher {
     } catch (thrown: unknown) {
       const { code, message, hint } = thrown as AppError;
       if (code === 'closed') return; // whoever waits for the link will see
+      if (!this.isDeaf) log.error({ code, hint }, `${message}: no server can acknowledge anything`);
       this.isDeaf = true;
-      log.error({ code, hint }, `${message}: no server can acknowledge anything`);
     }
   }
 
@@ -122,14 +128,16 @@ export class Publisher {
   async run(link: MqttLink, kitId: string, stop: AbortSignal, flushMs: number): Promise<void> {
     const { spool, delivery } = this.options;
     const backlogUptoId = spool.lastId(); // what is heard while we wait is new
-    if (delivery !== 'broker') await Promise.race([sleep(HELLO_MS, stop), link.closed]);
+    if (delivery !== 'broker') {
+      const closed = link.closed.then(() => 'closed');
+      if ((await Promise.race([sleep(HELLO_MS, stop), closed])) === 'closed') return;
+    }
     const window = this.windowFor(link);
     const session = this.openSession(link, kitId, window, backlogUptoId);
     this.session = session;
     session.pump();
     const ticking = setInterval(() => session.tick(), TICK_MS);
-    const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
-    await Promise.race([link.closed, stop.aborted ? undefined : stopped]);
+    await beforeAbort(link.closed, stop);
     clearInterval(ticking);
     if (stop.aborted) await untilIdle(session, link, flushMs);
     this.session = null;
@@ -196,35 +204,24 @@ export class Publisher {
     this.fruitless += 1;
     const [only] = sent;
     const broken = performance.now() - session.lastSentAt < BROKEN_BY_MESSAGE_MS;
-    if (window === 1 && only !== undefined && broken) this.strike(only);
+    if (window === 1 && only !== undefined && broken) this.strike(session, only);
   }
 
-  private strike(row: SpoolRow): void {
+  private strike(session: PublishSession, row: SpoolRow): void {
     const strikes = this.suspect?.id === row.id ? this.suspect.strikes + 1 : 1;
     this.suspect = { id: row.id, strikes };
     if (strikes < STRIKES_BEFORE_QUARANTINE) return;
-    this.options.log.error(
-      { epoch: row.epoch, seq: row.seq },
-      'the broker closes the connection at this message: set aside',
-    );
-    this.options.spool.quarantine(row, 'the broker closes the connection at this message');
+    session.setAside(row, 'the broker closes the connection at this message');
     this.suspect = null;
     this.fruitless = 0;
   }
 }
 
-async function untilIdle(session: PublishSession, link: MqttLink, flushMs: number): Promise<void> {
-  const idle = new Promise<void>((resolve) => {
-    const timer = setInterval(() => {
-      if (session.idle) {
-        clearInterval(timer);
-        resolve();
-      }
-    }, 20);
-    setTimeout(() => {
-      clearInterval(timer);
-      resolve();
-    }, flushMs);
+async function untilIdle(session: PublishSession, link: MqttLink, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  let isOpen = true;
+  link.closed.then(() => {
+    isOpen = false;
   });
-  await Promise.race([idle, link.closed]);
+  while (isOpen && !session.idle && performance.now() < deadline) await sleep(20);
 }

@@ -16,6 +16,10 @@ export class SentLog {
     return true;
   }
 
+  has({ seq, ...stream }: Numbered): boolean {
+    return this.sent.get(key(stream))?.has(seq) === true;
+  }
+
   /** The part of it that was sent. */
   credible(covered: Covered): Covered {
     const sent = this.sent.get(key(covered)) ?? new Ranges();

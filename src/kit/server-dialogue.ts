@@ -21,8 +21,9 @@ export class ServerDialogue {
     const { spool, servers, session } = this.options;
     const wasServed = servers.isServed;
     const isNews = servers.hello(hello, retained);
-    // What brokers have for nobody goes to the first server that comes.
-    if (isNews && spool.storeId() === null) spool.takeBack();
+    // What brokers have for nobody goes to the first server that comes. A retained hello may be of one that is long gone;
+    // of one that is there, the answer to our first status does the same.
+    if (isNews && !retained && spool.storeId() === null) spool.takeBack();
     // With the last server gone, nobody's acknowledgement is waited for.
     if (isNews || wasServed !== servers.isServed) session()?.restart();
     else session()?.pump();
@@ -30,12 +31,11 @@ export class ServerDialogue {
 
   acknowledgement(ack: Ack): void {
     const { servers, acknowledgements, session } = this.options;
-    const wasServed = servers.isServed;
     const word = servers.acknowledged(ack.store_id);
     if (word === 'ignore') return;
     session()?.onAcknowledgement();
     const isFirst = acknowledgements.take(ack);
-    // While one was there, nothing was handed over that would have to go to it now.
-    if ((isFirst && !wasServed) || word === 'return') session()?.restart();
+    // With the first, what was handed over waits again; after a silence, everything does.
+    if (isFirst || word === 'return') session()?.restart();
   }
 }

@@ -3,8 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SpoolError } from '../base/errors.js';
 import type { Ack } from '../schema/ack.js';
 import type { SpoolCommand } from '../schema/spool-command.js';
-import { RELEASE_ROWS, type Spool } from '../spool/spool.js';
-import { coveredBy } from './acknowledgements.js';
+import type { Spool } from '../spool/spool.js';
 
 export interface SpoolCommandTarget {
   readonly spool: Spool;
@@ -82,13 +81,6 @@ async function acknowledge({ spool, takeAck }: SpoolCommandTarget, ack: Ack): Pr
   const before = deliveredOf(spool);
   await takeAck(ack);
   return deliveredOf(spool) - before;
-}
-
-/** Takes an acknowledgement without a kit: binds the spool, and deletes what is covered. */
-export async function takeAckInto(spool: Spool, { store_id: storeId, acks }: Ack): Promise<void> {
-  if (spool.storeId() === null) spool.setStoreId(storeId);
-  const covered = acks.map(coveredBy);
-  while (spool.release(covered).length === RELEASE_ROWS) await nextTurn();
 }
 
 function waitingOf(spool: Spool): number {

@@ -1,5 +1,6 @@
 // The kit's status on loopback, for `dragonsink status` and for whoever watches the box.
 import { createServer, type Server } from 'node:http';
+import { toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
 
@@ -20,9 +21,9 @@ export class StatusServer implements Part {
   async start(): Promise<void> {
     const { port, status, log } = this.options;
     const server = createServer((request, response) => {
-      const found = request.method === 'GET' && request.url === '/status';
-      response.writeHead(found ? 200 : 404, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-      response.end(JSON.stringify(found ? status() : { error: 'only GET /status is here' }));
+      const [code, body] = answer(request.method === 'GET' && request.url === '/status' ? status : null);
+      response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+      response.end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => {
       server.once('error', (error) => {
@@ -30,6 +31,7 @@ export class StatusServer implements Part {
         resolve();
       });
       server.listen(port, '127.0.0.1', () => {
+        server.on('error', (error) => log.warn({ port }, `status: ${error.message}`));
         this.server = server;
         resolve();
       });
@@ -41,5 +43,14 @@ export class StatusServer implements Part {
     if (server === null) return;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+function answer(status: (() => unknown) | null): [code: number, body: unknown] {
+  if (status === null) return [404, { error: 'only GET /status is here' }];
+  try {
+    return [200, status()];
+  } catch (thrown: unknown) {
+    return [503, { error: toError(thrown).message }];
   }
 }

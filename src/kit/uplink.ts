@@ -1,4 +1,5 @@
 // The kit's way to the broker: waits until the kit knows its name, then connects, says that it is there, and sends.
+import { beforeAbort, within } from '../base/abort.js';
 import { Backoff } from '../base/backoff.js';
 import { keepLinked } from '../base/keep-linked.js';
 import type { Part } from '../base/lifecycle.js';
@@ -27,6 +28,7 @@ export interface UplinkOptions {
 const BACKOFF = { minMs: 1_000, maxMs: 60_000 };
 /** How long a stopping kit goes on sending; the rest waits in the spool. */
 const FLUSH_MS = 3_000;
+const GOODBYE_MS = 2_000;
 
 export class Uplink implements Part {
   readonly name = 'uplink';
@@ -50,10 +52,7 @@ export class Uplink implements Part {
   private async run(): Promise<void> {
     const { identity, broker, log } = this.options;
     const { signal } = this.stopping;
-    const aborted = new Promise<null>((resolve) =>
-      signal.addEventListener('abort', () => resolve(null), { once: true }),
-    );
-    const kitId = await Promise.race([identity.known(), aborted]);
+    const kitId = await beforeAbort(identity.known(), signal);
     if (kitId === null) return;
     await keepLinked({
       open: () => openLink({ ...broker, clientId: broker.clientId ?? kitId, clean: true, will: will(kitId) }),
@@ -66,15 +65,20 @@ export class Uplink implements Part {
 
   private async use(link: MqttLink, kitId: string): Promise<void> {
     const { publisher, values, onConnected, onLeaving, onGone } = this.options;
+    const { signal } = this.stopping;
     this.connected = true;
     if (this.everConnected) this.reconnects += 1;
     this.everConnected = true;
-    await publisher.listen(link, kitId);
-    onConnected(link, kitId);
-    values.begin(link);
-    await publisher.run(link, kitId, this.stopping.signal, FLUSH_MS);
-    if (this.stopping.signal.aborted) onLeaving(kitId);
-    await Promise.all([values.end(), onGone()]);
-    this.connected = false;
+    try {
+      await beforeAbort(publisher.listen(link, kitId), signal);
+      onConnected(link, kitId);
+      values.begin(link);
+      await publisher.run(link, kitId, signal, FLUSH_MS);
+    } finally {
+      if (signal.aborted) onLeaving(kitId);
+      // On a link that hangs nothing is ever confirmed.
+      await within(GOODBYE_MS, Promise.all([values.end(), onGone()]));
+      this.connected = false;
+    }
   }
 }

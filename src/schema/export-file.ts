@@ -34,6 +34,7 @@ export type ExportRow = z.infer<typeof exportRow>;
 
 /** The last line: without it the file was cut. */
 export const exportEnd = z.looseObject({ end: z.literal(true), messages: count });
+export type ExportEnd = z.infer<typeof exportEnd>;
 
 /** A line of the server's answer: an acknowledgement as on the wire, and whom it is for. */
 export const ackLine = ack.extend({ kit_id: kitId });

@@ -30,7 +30,14 @@ export const kitStatus = z.looseObject({
       quarantined: ranges,
     }),
   ),
-  spool: z.looseObject({ waiting: count, handed_over: count, bytes: count, oldest_at: z.string().nullable() }),
+  spool: z.looseObject({
+    waiting: count,
+    waiting_by_kind: z.partialRecord(z.enum(KINDS), count).optional(),
+    handed_over: count,
+    quarantined: count.optional(),
+    bytes: count,
+    oldest_at: z.string().nullable(),
+  }),
   counts: z.looseObject({
     accepted: count,
     delivered: count,
@@ -39,7 +46,21 @@ export const kitStatus = z.looseObject({
     evicted: z.partialRecord(z.enum(KINDS), count),
     evicted_handed_over: z.partialRecord(z.enum(KINDS), count),
   }),
-  link: z.looseObject({ connected: z.boolean(), reconnects: count }),
+  link: z.looseObject({
+    connected: z.boolean(),
+    reconnects: count,
+    enabled: z.boolean().optional(),
+    delivery: z.string().optional(),
+    /** A server of our database is there. */
+    served: z.boolean().optional(),
+    /** The database this kit is bound to, and another one that is on this broker. */
+    store_id: z.string().nullable().optional(),
+    store_conflict: z.string().nullable().optional(),
+    /** The broker does not let us hear the servers, or publish these kinds. */
+    deaf: z.boolean().optional(),
+    denied: z.array(z.string()).optional(),
+    published: z.partialRecord(z.enum(KINDS), count).optional(),
+  }),
   source: z.looseObject({ state: z.string() }),
 });
 export type KitStatus = z.infer<typeof kitStatus>;

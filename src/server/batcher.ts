@@ -4,21 +4,15 @@ import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { type Kind, perKind } from '../schema/kinds.js';
-import type {
-  Batch,
-  CommitCounts,
-  CommitResult,
-  CommittedStream,
-  KindCounts,
-  Observation,
-  Reject,
-  Store,
-} from './store.js';
+import { cut, replacementOf, sizeOf } from './batch-parts.js';
+import type { Batch, CommitCounts, CommitResult, CommittedStream, KindCounts, Store } from './store.js';
 
 export interface Received {
   readonly batch: Batch;
   /** Called once, after everything of it is committed. */
   readonly ack: () => void;
+  /** The connection that holds its place until `ack`, and after whose end it comes again; null when it comes only once. */
+  readonly from: object | null;
 }
 
 export interface BatcherOptions {
@@ -32,34 +26,59 @@ export interface BatcherOptions {
 }
 
 const MAX_BATCH_ROWS = 500;
-/** Messages at QoS 0 are not held back by the broker: beyond this they are dropped, and that is said. */
 const MAX_WAITING = 10_000;
+/** Messages at QoS 0 are not held back by the broker: beyond this they are dropped, and the others keep their room. */
+const MAX_WAITING_ONCE = 5_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
-const MAX_KEPT_BYTES = 16_384;
 
 export class Batcher {
-  readonly counts: CommitCounts = perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
+  readonly counts: CommitCounts = noCounts();
   dropped = 0;
   private waiting: Received[] = [];
+  /** Of those, how many come only once. */
+  private waitingOnce = 0;
   private running: Promise<void> | null = null;
   private readonly stopping = new AbortController();
   private readonly backoff: Backoff;
   private problem = '';
+  /** Dropped since the last time that nothing waited. */
+  private droppedNow = 0;
+  private worksSinceMs = performance.now();
+  private committedMs = 0;
 
   constructor(private readonly options: BatcherOptions) {
     this.backoff = options.backoff ?? new Backoff(BACKOFF);
   }
 
-  add(received: Received): void {
-    if (this.waiting.length >= MAX_WAITING) {
-      if (this.dropped === 0) this.options.log.error('too many messages wait for the database: dropping new ones');
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  /** False when there is no room for it: then it is dropped. */
+  add(received: Received): boolean {
+    const comesOnce = received.from === null;
+    if (this.waiting.length >= MAX_WAITING || (comesOnce && this.waitingOnce >= MAX_WAITING_ONCE)) {
+      if (this.droppedNow === 0) this.options.log.error('too many messages wait for the database: dropping new ones');
       this.dropped += 1;
-      return;
+      this.droppedNow += 1;
+      return false;
     }
     this.waiting.push(received);
+    if (comesOnce) this.waitingOnce += 1;
     this.running ??= this.run().finally(() => {
       this.running = null;
     });
+    return true;
+  }
+
+  /** The connection is gone: what is not being committed yet comes again on the next one, and would wait twice. */
+  forget(from: object): void {
+    this.waiting = this.waiting.filter((received) => received.from !== from);
+  }
+
+  /** For how long commits have gone well since then, up to the last one. */
+  workedMsSince(sinceMs: number): number {
+    return this.committedMs - Math.max(sinceMs, this.worksSinceMs);
   }
 
   /** Commits what was taken, unless the database is away; what is not acknowledged the broker keeps. */
@@ -77,8 +96,21 @@ export class Batcher {
       // Null: stopped while the database was away.
       if (result === null) return;
       Object.assign(this.counts, add(this.counts, result.counts));
-      for (const { ack } of taken) ack();
-      this.options.onCommitted?.(batch, result.streams);
+      for (const { ack } of taken) this.tell(ack);
+      this.tell(() => this.options.onCommitted?.(batch, result.streams));
+    }
+    if (this.droppedNow > 0)
+      this.options.log.warn({ dropped: this.droppedNow }, 'there is room again for new messages');
+    this.droppedNow = 0;
+  }
+
+  /** Whoever hears of a commit can't undo it, or keep the next one from coming. */
+  private tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (thrown: unknown) {
+      const { message, stack } = toError(thrown);
+      this.options.log.error({ stack }, `telling of a commit: ${message}`);
     }
   }
 
@@ -86,10 +118,11 @@ export class Batcher {
   private take(): Received[] {
     let rows = 0;
     let count = 0;
-    for (const { batch } of this.waiting) {
+    for (const { batch, from } of this.waiting) {
       if (count > 0 && rows >= MAX_BATCH_ROWS) break;
       rows += batch.observations.length + batch.rejects.length + batch.reports.length;
       count += 1;
+      if (from === null) this.waitingOnce -= 1;
     }
     return this.waiting.splice(0, count);
   }
@@ -110,35 +143,34 @@ export class Batcher {
     }
   }
 
-  /** Some row can't be stored: halves are tried until it stands alone, and then it is a reject. */
+  /** Something in it can't be stored: halves are tried until it stands alone, and then a reject takes its place. */
   private async bisect(batch: Batch, error: AppError): Promise<CommitResult | null> {
-    const { observations, rejects, contacts, reports } = batch;
-    const [only] = observations;
-    if (observations.length === 0 || only === undefined) throw error;
-    if (observations.length === 1) {
-      return this.commit({ ...batch, observations: [], rejects: [...rejects, rejectOf(only, error)] });
+    if (sizeOf(batch) > 1) {
+      const [first, second] = cut(batch);
+      const before = await this.commit(first);
+      const after = before && (await this.commit(second));
+      return after && { counts: add(before.counts, after.counts), streams: [...before.streams, ...after.streams] };
     }
-    const middle = observations.length >>> 1;
-    const first = await this.commit({ observations: observations.slice(0, middle), rejects, contacts, reports: [] });
-    if (first === null) return null;
-    // What kits report counts after all of their messages.
-    const rest = { observations: observations.slice(middle), rejects: [], contacts: [], reports };
-    const second = await this.commit(rest);
-    return second && { counts: add(first.counts, second.counts), streams: [...first.streams, ...second.streams] };
+    const instead = replacementOf(batch, error);
+    if (sizeOf(instead) > 0) return this.commit(instead);
+    this.options.log.error({ code: error.code }, `left out, for the database takes it in no form: ${error.message}`);
+    return { counts: noCounts(), streams: [] };
   }
 
   private healthy(): void {
     this.backoff.reset();
+    this.committedMs = performance.now();
     if (this.problem === '') return;
     this.problem = '';
+    this.worksSinceMs = this.committedMs;
     this.options.log.info('the database is back');
-    this.options.onStore('ok');
+    this.tell(() => this.options.onStore('ok'));
   }
 
   /** An outage is said when it begins. */
   private failing(error: Error): void {
     const { code, hint } = error instanceof AppError ? error : { code: 'unknown', hint: undefined };
-    if (this.problem === '') this.options.onStore('down');
+    if (this.problem === '') this.tell(() => this.options.onStore('down'));
     if (this.problem !== code) this.options.log.error({ code, hint }, `database: ${error.message}; trying again`);
     this.problem = code;
   }
@@ -153,6 +185,10 @@ function merge(batches: readonly Batch[]): Batch {
   };
 }
 
+function noCounts(): CommitCounts {
+  return perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
+}
+
 function add(a: CommitCounts, b: CommitCounts): CommitCounts {
   const sum = (kind: Kind): KindCounts => ({
     stored: a[kind].stored + b[kind].stored,
@@ -161,19 +197,4 @@ function add(a: CommitCounts, b: CommitCounts): CommitCounts {
     rejected: a[kind].rejected + b[kind].rejected,
   });
   return perKind(sum);
-}
-
-function rejectOf(observation: Observation, error: Error): Reject {
-  const { kitId, kind, identity, timeUs } = observation;
-  const shown = JSON.stringify({ time_us: timeUs, ...observation.columns, extra: observation.extra });
-  return {
-    receivedUs: Date.now() * 1_000,
-    topic: '',
-    kitId,
-    kind,
-    identity,
-    reason: 'database',
-    detail: error.message,
-    payload: Buffer.from(shown).subarray(0, MAX_KEPT_BYTES),
-  };
 }

@@ -1,6 +1,6 @@
 // From one MQTT message to what the database takes: observations, contacts, kits' reports, and rejects for what can't be
 // read. Pure: a topic, bytes and the time in, a batch out.
-import { errorCode, PayloadError, toError } from '../base/errors.js';
+import { PayloadError, toError } from '../base/errors.js';
 import { isObject, type JsonObject, parseJson } from '../base/json.js';
 import { type SinkEnvelope, sinkEnvelope } from '../schema/envelope.js';
 import type { Kind } from '../schema/kinds.js';
@@ -160,16 +160,17 @@ function schemaError(error: { issues: readonly { path: PropertyKey[]; message: s
 }
 
 function rejectOf({ topic, payload, receivedUs }: Incoming, thrown: unknown, known: Known): Reject {
-  if (!(thrown instanceof PayloadError)) throw thrown;
   const { kind, kitId = null, identity = null } = known;
+  // Any other is a fault of ours: thrown, it would end the server again and again, for the message would come again.
+  const code = thrown instanceof PayloadError ? thrown.code : 'internal';
   return {
     receivedUs,
     topic,
     kitId,
     kind,
     identity,
-    reason: errorCode(thrown) === 'depth' ? 'json' : errorCode(thrown),
-    detail: thrown.message,
+    reason: code === 'depth' ? 'json' : code,
+    detail: toError(thrown).message,
     payload: payload.subarray(0, MAX_KEPT_BYTES),
   };
 }

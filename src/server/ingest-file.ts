@@ -1,13 +1,14 @@
 // Stores a kit's exported backlog by the same exactly-once rule as what comes over MQTT, and says what a kit may delete.
-import { errorCode, PayloadError, StoreError, toError } from '../base/errors.js';
-import { isObject, parseJson } from '../base/json.js';
+import { errorCode, StoreError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { MAX_ACK_ENTRIES, MAX_ACK_RANGES } from '../schema/ack.js';
-import { type AckLine, type ExportRow, exportEnd, exportHeader, exportRow } from '../schema/export-file.js';
+import type { AckLine, ExportRow } from '../schema/export-file.js';
 import { isoMicros } from '../schema/time.js';
 import { DEFAULT_TOPICS, historyTopic } from '../schema/topics.js';
 import { Batcher } from './batcher.js';
 import { Decoder } from './decode.js';
+import { isOfExport, readExportLine } from './export-lines.js';
+import { ExportParts } from './export-parts.js';
 import { type Line, readLines } from './file-lines.js';
 import type { Batch, CommitCounts, LedgerEntry, Reject, Store } from './store.js';
 
@@ -29,16 +30,35 @@ export interface IngestReport {
   readonly damaged: number;
   /** The last line was cut off. */
   readonly truncated: boolean;
-  /** False when the file has no end: there was more. */
+  /** Messages that the file had when it was written, and that are not in it now or can't be read. */
+  readonly missing: number;
+  /** False when its beginning or its end is not there, or the end counts other messages than there are. */
   readonly complete: boolean;
   readonly acks: readonly AckLine[];
 }
 
 const BATCH_LINES = 500;
+/** The first may be damaged. */
+const MAX_LINES_BEFORE_EXPORT = 100;
 /** For a message without a kit, whose topic would name one. */
 const NO_KIT = 'unknown';
 
 type AckEntry = AckLine['acks'][number];
+
+/**
+ * True when it begins as an export does, whatever has become of the rest.
+ *
+ * @throws what the file system throws.
+ */
+export async function isExport(file: string): Promise<boolean> {
+  let lines = 0;
+  for await (const line of readLines(file)) {
+    if (isOfExport(line)) return true;
+    lines += 1;
+    if (lines === MAX_LINES_BEFORE_EXPORT) return false;
+  }
+  return false;
+}
 
 /** @throws StoreError when the database is away or refuses: run it again, nothing is stored twice. */
 export async function ingestFile(options: IngestFileOptions): Promise<IngestReport> {
@@ -53,7 +73,7 @@ class FileIngest {
   private messages = 0;
   private damaged = 0;
   private truncated = false;
-  private complete = false;
+  private readonly parts = new ExportParts();
   private kitId = NO_KIT;
   private failure: Error | null = null;
   private onFailure = (): void => {};
@@ -78,8 +98,9 @@ class FileIngest {
     }
     if (batches.length > 0) await this.commit(batches);
     await this.batcher.stop();
-    const { messages, damaged, truncated, complete } = this;
-    return { counts: this.batcher.counts, messages, damaged, truncated, complete, acks: await this.acks() };
+    const { messages, damaged, truncated } = this;
+    const { missing, isComplete: complete } = this.parts;
+    return { counts: this.batcher.counts, messages, damaged, truncated, missing, complete, acks: await this.acks() };
   }
 
   /** Null for a line without a message. */
@@ -97,6 +118,7 @@ class FileIngest {
     }
     if (row === null) return null;
     this.messages += 1;
+    this.parts.message();
     const topic = historyTopic(DEFAULT_TOPICS, row.kind, this.kitId);
     const payload = Buffer.from(JSON.stringify(row.message));
     const decoded = this.decoder.decode({ topic, payload, receivedUs: this.options.nowUs() });
@@ -110,29 +132,21 @@ class FileIngest {
   }
 
   /** @throws PayloadError `json` or `schema`. */
-  private read({ bytes, isTooLong }: Line): ExportRow | null {
-    if (isTooLong) throw new PayloadError('the line is too long', { code: 'schema' });
-    const text = bytes
-      .toString('utf8')
-      .replace(/^\uFEFF/, '')
-      .trim();
-    if (text === '') return null;
-    const value = parseJson(text);
-    if (isObject(value)) {
-      const header = exportHeader.safeParse(value);
-      if (header.success) {
-        this.kitId = header.data.kit_id;
-        this.complete = false;
+  private read(line: Line): ExportRow | null {
+    const read = readExportLine(line);
+    switch (read.is) {
+      case 'nothing':
         return null;
-      }
-      if (exportEnd.safeParse(value).success) {
-        this.complete = true;
+      case 'header':
+        this.kitId = read.header.kit_id;
+        this.parts.begin();
         return null;
-      }
+      case 'end':
+        this.parts.end(read.end.messages);
+        return null;
+      case 'row':
+        return read.row;
     }
-    const row = exportRow.safeParse(value);
-    if (!row.success) throw new PayloadError('not a line of an export', { code: 'schema' });
-    return row.data;
   }
 
   private rejectOf({ bytes }: Line, error: Error): Reject {
@@ -167,7 +181,7 @@ class FileIngest {
     };
     await new Promise<void>((resolve) => {
       this.onFailure = resolve;
-      this.batcher.add({ batch, ack: resolve });
+      this.batcher.add({ batch, ack: resolve, from: null });
     });
     if (this.failure !== null) throw this.failure;
   }

@@ -28,6 +28,8 @@ export class Server implements Part {
   private running: Promise<void> = Promise.resolve();
   private parts: Part[] = [];
   private store: Store | null = null;
+  /** Why the database could not be opened, as said last. */
+  private problem = '';
 
   constructor(private readonly options: ServerOptions) {}
 
@@ -51,7 +53,7 @@ export class Server implements Part {
       return await this.options.openStore();
     } catch (thrown: unknown) {
       if (!(thrown instanceof StoreError && thrown.retryable)) throw thrown;
-      this.options.log.error({ code: thrown.code, hint: thrown.hint }, `database: ${thrown.message}; trying again`);
+      this.say(thrown);
       return null;
     }
   }
@@ -66,11 +68,17 @@ export class Server implements Part {
         const store = await this.options.openStore();
         return await this.serve(store);
       } catch (thrown: unknown) {
-        const error = toError(thrown);
-        const level = error instanceof AppError && error.retryable ? 'debug' : 'error';
-        this.options.log[level](`database: ${error.message}; trying again`);
+        this.say(toError(thrown));
       }
     }
+  }
+
+  /** The same problem again is no news. */
+  private say(error: Error): void {
+    const { code, hint } = error instanceof AppError ? error : { code: error.name, hint: undefined };
+    const level = code === this.problem ? 'debug' : 'error';
+    this.problem = code;
+    this.options.log[level]({ code, hint }, `database: ${error.message}; trying again`);
   }
 
   /** Only with a database behind us is there a reason to take messages from the broker. */

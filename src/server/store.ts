@@ -42,7 +42,7 @@ export interface Reject {
   readonly kitId: string | null;
   readonly kind: Kind | null;
   readonly identity: Identity | null;
-  /** Stable: `json`, `schema`, `kit`, `time`, `retention`, `database`. */
+  /** Stable: `json`, `schema`, `kit`, `time`, `retention`, `database`, `internal`. */
   readonly reason: string;
   readonly detail: string;
   /** The raw bytes, at most 16 KiB of them. */
@@ -121,8 +121,9 @@ export interface LedgerEntry {
   readonly received: readonly Range[];
   /** One above the highest seq that is known to exist, by a message or by the kit's word. */
   readonly next: number;
-  /** What the kit says it gave up or set aside, all it ever said, without what was received all the same. */
+  /** What the kit says it gave up, all it ever said, without what was received all the same. */
   readonly evicted: readonly Range[];
+  /** What the kit, by its newest word, has set aside: what is tried once more is no longer among it. */
   readonly quarantined: readonly Range[];
   /** The kit still has them. */
   readonly waiting: readonly Range[];

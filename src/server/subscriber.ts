@@ -1,16 +1,24 @@
 // The server's side of the broker: one persistent session at QoS 1, so that the broker keeps what comes while we are
 // away, and a retained hello that tells kits we are here.
 import { randomBytes } from 'node:crypto';
-import { Backoff } from '../base/backoff.js';
+import { beforeAbort } from '../base/abort.js';
+import { Backoff, sleep } from '../base/backoff.js';
 import { keepLinked } from '../base/keep-linked.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
-import { type LinkOptions, type MqttLink, type OutgoingMessage, openLink } from '../base/mqtt-link.js';
+import {
+  type IncomingMessage,
+  type LinkOptions,
+  type MqttLink,
+  type OutgoingMessage,
+  openLink,
+} from '../base/mqtt-link.js';
 import type { Hello } from '../schema/hello.js';
 import { helloTopic, ingestFilters, type TopicNames } from '../schema/topics.js';
 import type { Acknowledger } from './acknowledger.js';
 import type { Batcher } from './batcher.js';
 import type { Decoder } from './decode.js';
+import { Unconfirmed } from './unconfirmed.js';
 
 export interface SubscriberOptions {
   readonly broker: Omit<LinkOptions, 'clientId' | 'will' | 'clean' | 'receiveMaximum'>;
@@ -28,6 +36,8 @@ const RECEIVE_MAXIMUM = 1_000;
 /** How many unacknowledged messages a kit may have with us. */
 export const CREDIT = 1_500;
 const BACKOFF = { minMs: 500, maxMs: 30_000 };
+/** A link that hangs takes no goodbye; the will says the same. */
+const GOODBYE_MS = 2_000;
 
 export class Subscriber implements Part {
   readonly name = 'subscriber';
@@ -78,36 +88,64 @@ export class Subscriber implements Part {
   }
 
   private async use(link: MqttLink): Promise<void> {
-    const { batcher, decoder, topics, log } = this.options;
-    // Before the subscription: a persistent session delivers at once.
-    link.onMessage(({ topic, payload, ack }) => {
-      batcher.add({ batch: decoder.decode({ topic, payload, receivedUs: Date.now() * 1_000 }), ack });
-    });
+    const { batcher, log } = this.options;
+    const { signal } = this.stopping;
+    const unconfirmed = new Unconfirmed({ batcher, onStuck: () => this.letGo(link, 'a message was never confirmed') });
     this.link = link;
+    // Before the subscription: a persistent session delivers at once.
+    link.onMessage((message) => this.take(link, message, unconfirmed));
     this.connections += 1;
     if (this.connections > 1 && !link.sessionPresent) {
       this.session += 1;
       log.warn('the broker had lost our session: what it kept for us is gone');
     }
     try {
-      await link.subscribe(ingestFilters(topics), 1);
-      this.saidHello = true;
-      await link.publish(this.hello(true));
-      const { signal } = this.stopping;
-      const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      await Promise.race([link.closed, signal.aborted ? undefined : stopped]);
+      const gone = Promise.race([link.closed, this.introduce(link).then(() => link.closed)]);
+      gone.catch(() => {}); // when the stop has come before, nobody waits for it
+      await beforeAbort(gone, signal);
       if (signal.aborted) await this.leave(link);
     } finally {
       this.link = null;
       this.saidHello = false;
+      unconfirmed.stop();
+      batcher.forget(link);
     }
+  }
+
+  private take(link: MqttLink, { topic, payload, qos, ack }: IncomingMessage, unconfirmed: Unconfirmed): void {
+    // What is not taken the broker keeps; without this, leaving would last as long as anything comes.
+    if (this.stopping.signal.aborted || this.link !== link) return;
+    const { batcher, decoder } = this.options;
+    const batch = decoder.decode({ topic, payload, receivedUs: Date.now() * 1_000 });
+    if (qos === 0) {
+      batcher.add({ batch, ack, from: null });
+      return;
+    }
+    // A broker never repeats a message on the connection that had it, and this one would hold its place for ever.
+    if (!batcher.add({ batch, ack: unconfirmed.take(ack), from: link })) this.letGo(link, 'no room for a message');
+  }
+
+  private async introduce(link: MqttLink): Promise<void> {
+    await link.subscribe(ingestFilters(this.options.topics), 1);
+    this.saidHello = true;
+    await link.publish(this.hello(true));
+  }
+
+  /** Ends the connection, so that the broker sends again what it was not told to forget. */
+  private letGo(link: MqttLink, why: string): void {
+    if (this.link !== link) return;
+    this.link = null;
+    this.options.log.warn(`${why}: connecting anew, so that the broker sends it again`);
+    void link.end();
   }
 
   /** What was taken is committed and acknowledged over this last connection. */
   private async leave(link: MqttLink): Promise<void> {
     await this.options.batcher.stop();
     this.options.acknowledger.stop();
-    await Promise.race([link.publish(this.hello(false)), link.closed]);
+    const said = new AbortController();
+    const goodbye = Promise.race([link.publish(this.hello(false)), link.closed]);
+    await Promise.race([goodbye, sleep(GOODBYE_MS, said.signal)]).finally(() => said.abort());
   }
 
   private hello(online: boolean): OutgoingMessage {

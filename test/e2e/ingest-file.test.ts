@@ -1,6 +1,6 @@
 // The way of a USB stick: a kit without a network, its backlog carried to the server, the server's answer carried back.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { connectAsync } from 'mqtt';
@@ -9,6 +9,7 @@ import { kindOf } from '../../src/kit/classes.js';
 import { seal } from '../../src/schema/envelope.js';
 import type { Kind } from '../../src/schema/kinds.js';
 import { DEFAULT_TOPICS, historyTopic } from '../../src/schema/topics.js';
+import { openStore } from '../../src/server/stores/open-store.js';
 import type { Spool, SpoolRow } from '../../src/spool/spool.js';
 import { everyKind, KIT, type KitSpool, kitRows, kitSpool } from '../fixtures/kit-spool.js';
 import { startMosquitto } from '../fixtures/mosquitto.js';
@@ -20,6 +21,7 @@ interface Ingested {
   readonly messages: number;
   readonly damaged: number;
   readonly truncated: boolean;
+  readonly missing: number;
   readonly complete: boolean;
   readonly counts: Record<Kind, { stored: number; merged: number; refused: number; rejected: number }>;
   readonly ack_lines: number;
@@ -32,13 +34,14 @@ interface Setup {
   readonly ackFile: string;
   use<T>(work: (spool: Spool) => T): T;
   exported(): Promise<string[]>;
+  /** A file that is whole ends with 0, any other with 3. */
   ingest(): Promise<Ingested>;
   ack(): Promise<{ count: number; others: number }>;
   /** What a query on the server's database gives as one number. */
   number(sql: string): number;
 }
 
-function setUp(t: TestContext): Setup {
+async function setUp(t: TestContext): Promise<Setup> {
   const folder = tempFolder(t);
   const kit = kitSpool(folder);
   const [exportFile, ackFile] = [join(folder, 'backlog.jsonl'), join(folder, 'ack.jsonl')];
@@ -52,6 +55,7 @@ function setUp(t: TestContext): Setup {
     }
   };
   use((spool) => spool.setKitId(KIT));
+  await (await openStore(`sqlite:${databaseFile}`)).close();
   return {
     kit,
     databaseFile,
@@ -63,8 +67,14 @@ function setUp(t: TestContext): Setup {
       assert.equal(code, 0, err);
       return readFileSync(exportFile, 'utf8').split('\n').filter(Boolean);
     },
-    ingest: () =>
-      dragonsinkJson('ingest-file', exportFile, '--ack-file', ackFile, '--database', `sqlite:${databaseFile}`),
+    ingest: async () => {
+      const argv = ['ingest-file', exportFile, '--ack-file', ackFile, '--database', `sqlite:${databaseFile}`, '--json'];
+      const { code, out, err } = await dragonsink(...argv);
+      assert.equal(err, '');
+      const report = JSON.parse(out) as Ingested;
+      assert.equal(code, report.complete && !report.truncated && report.damaged === 0 ? 0 : 3);
+      return report;
+    },
     ack: () => dragonsinkJson('spool', 'ack', ackFile, '--config', kit.configFile),
     number: (sql) => {
       const db = readSqlite(databaseFile);
@@ -86,7 +96,7 @@ function sum(counts: Ingested['counts'], of: 'stored' | 'refused' | 'rejected'):
 
 describe('a backlog on a USB stick', () => {
   test('is stored once, and the kit lets go of it, also when all is done twice', async (t) => {
-    const { use, exported, ingest, ack, number } = setUp(t);
+    const { use, exported, ingest, ack, number } = await setUp(t);
     const accepted = use((spool) => {
       const all = [...spool.accept(everyKind(300)), ...spool.accept(kitRows('drone', 5))];
       spool.handOver(all.slice(10, 200));
@@ -114,7 +124,7 @@ describe('a backlog on a USB stick', () => {
   });
 
   test('keeps what came after it was written, and what the server could not read', async (t) => {
-    const { use, exported, ingest, ack, number, exportFile } = setUp(t);
+    const { use, exported, ingest, ack, number, exportFile } = await setUp(t);
     use((spool) => spool.accept(kitRows('drone', 10)));
     const lines = await exported();
     const later = use((spool) => spool.accept(kitRows('drone', 3)));
@@ -125,6 +135,7 @@ describe('a backlog on a USB stick', () => {
     writeFileSync(exportFile, `${lines.join('\n')}\n`);
     const report = await ingest();
     assert.deepEqual([report.damaged, report.counts.drone.stored, report.counts.drone.rejected], [1, 8, 1]);
+    assert.deepEqual([report.missing, report.complete], [1, false]);
     assert.equal(number('SELECT count(*) FROM ingest_rejects'), 2);
     // A reject is kept on the server: nobody gains if the kit sends it again. Of a torn line nothing is known.
     assert.equal((await ack()).count, 9);
@@ -138,7 +149,7 @@ describe('a backlog on a USB stick', () => {
   });
 
   test('that was cut off gives what is whole, says so, and the rest comes with the next one', async (t) => {
-    const { use, exported, ingest, ack, number, exportFile } = setUp(t);
+    const { use, exported, ingest, ack, number, exportFile } = await setUp(t);
     use((spool) => spool.accept(kitRows('signal', 50)));
     await exported();
     truncateSync(exportFile, Math.floor(statSync(exportFile).size / 2));
@@ -153,7 +164,7 @@ describe('a backlog on a USB stick', () => {
   });
 
   test('with part of it delivered over MQTT already: each message is there once', async (t) => {
-    const { use, exported, ingest, ack, number, databaseFile } = setUp(t);
+    const { use, exported, ingest, ack, number, databaseFile } = await setUp(t);
     const accepted = use((spool) => spool.accept([...kitRows('drone', 120), ...kitRows('signal', 30)]));
     await exported();
     const broker = await startMosquitto({}, t);
@@ -187,7 +198,7 @@ describe('a backlog on a USB stick', () => {
   });
 
   test('of many pieces is acknowledged whole, in as many lines as it takes', async (t) => {
-    const { use, exported, ingest, ack, ackFile } = setUp(t);
+    const { use, exported, ingest, ack, ackFile } = await setUp(t);
     use((spool) => {
       const rows = spool.accept(kitRows('drone', 1_400));
       spool.deliver(rows.filter((_, i) => i % 2 === 0));
@@ -203,7 +214,7 @@ describe('a backlog on a USB stick', () => {
   });
 
   test('may be several files in one, with line ends as other systems write them', async (t) => {
-    const { use, exported, ingest, ack, exportFile, number } = setUp(t);
+    const { use, exported, ingest, ack, exportFile, number } = await setUp(t);
     use((spool) => spool.accept(kitRows('drone', 3)));
     const first = await exported();
     use((spool) => spool.accept(kitRows('drone', 3)));
@@ -215,12 +226,52 @@ describe('a backlog on a USB stick', () => {
     assert.equal((await ack()).count, 6);
   });
 
+  test('out of the middle of which something was cut is not taken for a whole one', async (t) => {
+    const { use, exported, ingest, ack, number, exportFile, databaseFile } = await setUp(t);
+    use((spool) => spool.accept(kitRows('drone', 40)));
+    const lines = await exported();
+    writeFileSync(exportFile, `${[...lines.slice(0, 11), ...lines.slice(27)].join('\n')}\n`);
+    const report = await ingest();
+    assert.deepEqual([report.messages, report.missing, report.complete, report.damaged], [24, 16, false, 0]);
+    assert.deepEqual([number(ROWS), (await ack()).count], [24, 24]);
+    const { code, out } = await dragonsink('ingest-file', exportFile, '--database', `sqlite:${databaseFile}`);
+    assert.equal(code, 3);
+    assert.match(out, /missing: 16 messages[\s\S]*the file is not whole: export it again/);
+  });
+
+  test('that lost its beginning, or an end between two files in one, is not whole either', async (t) => {
+    const { use, exported, ingest, number, exportFile } = await setUp(t);
+    use((spool) => spool.accept(kitRows('drone', 4)));
+    const lines = await exported();
+    for (const broken of [lines.slice(1), [...lines.slice(0, -1), ...lines], [...lines, ...lines.slice(1)]]) {
+      writeFileSync(exportFile, `${broken.join('\n')}\n`);
+      const { complete, missing } = await ingest();
+      assert.deepEqual([complete, missing, number(ROWS)], [false, 0, 4]);
+    }
+  });
+
+  test('makes no database: neither for a wrong file nor at a wrong path', async (t) => {
+    const { use, exported, exportFile, databaseFile } = await setUp(t);
+    use((spool) => spool.accept(kitRows('drone', 3)));
+    await exported();
+    const mistyped = `${databaseFile}.typo`;
+    const { code, err } = await dragonsink('ingest-file', exportFile, '--database', `sqlite:${mistyped}`);
+    assert.equal(code, 1);
+    assert.match(err, /no database of a dragonsink server\nwhat to do: .*dragonsink server/);
+    assert.equal(existsSync(mistyped), false);
+    writeFileSync(exportFile, 'not an export\n');
+    const wrong = await dragonsink('ingest-file', exportFile, '--database', `sqlite:${mistyped}`);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.err, /is no export of a kit/, 'said before the database is looked for');
+    assert.equal(existsSync(mistyped), false);
+  });
+
   test('that is none is refused, with what to take instead', async (t) => {
-    const { exportFile, databaseFile } = setUp(t);
+    const { exportFile, databaseFile } = await setUp(t);
     for (const [content, expected] of [
-      ['x'.repeat(3_000_000), /holds no message/],
-      ['', /holds no message/],
-      ['{"a": 1}\n[]\nnull\n', /holds no message/],
+      ['x'.repeat(3_000_000), /is no export of a kit/],
+      ['', /is no export of a kit/],
+      ['{"a": 1}\n[]\nnull\n', /is no export of a kit/],
     ] as const) {
       writeFileSync(exportFile, content);
       const { code, err } = await dragonsink('ingest-file', exportFile, '--database', `sqlite:${databaseFile}`);
@@ -234,7 +285,7 @@ describe('a backlog on a USB stick', () => {
   });
 
   test('waits for no database that is away: it says so, and can be run again', async (t) => {
-    const { use, exported, exportFile } = setUp(t);
+    const { use, exported, exportFile } = await setUp(t);
     use((spool) => spool.accept(kitRows('drone', 3)));
     await exported();
     const { code, err } = await dragonsink(

@@ -121,6 +121,17 @@ describe('dragonsink kit', () => {
     assert.equal(await kit.end(), 0);
   });
 
+  test('leaves within seconds also over a link that has died without a word', async (t) => {
+    const { heard, listener, proxy, start } = await setUp(t);
+    heard.hear('drone-1');
+    const kit = start();
+    await eventually('connected', () => listener.on('wardragon/drones').length > 0);
+    proxy.blackhole();
+    const startedAt = performance.now();
+    assert.equal(await kit.end('SIGTERM'), 0, kit.log());
+    assert.ok(performance.now() - startedAt < 12_000, 'long before the keepalive');
+  });
+
   for (const qos of [0, 1, 2]) {
     test(`publishes at QoS ${qos} when told so`, async (t) => {
       const { heard, listener, start } = await setUp(t, { mqtt: [`mqtt_qos = ${qos}`] });

@@ -1,6 +1,7 @@
 // What the server tells kits and its user: acknowledgements after the commit, and the ledger. Real process, real mosquitto.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +42,7 @@ interface Setup {
   say(fields?: Partial<KitStatus>): Promise<void>;
   /** What was acknowledged of the kit's drones. */
   covered(): readonly Range[];
-  ledger(...args: string[]): Promise<{ code: number; text: string; entry: Entry | undefined }>;
+  ledger(...args: string[]): Promise<{ code: number; text: string; err: string; entry: Entry | undefined }>;
 }
 
 async function setUp(t: TestContext): Promise<Setup> {
@@ -124,10 +125,10 @@ const STATUS: Omit<KitStatus, 'n' | 'time'> = {
 function ledgerCommand(env: NodeJS.ProcessEnv, args: readonly string[]): ReturnType<Setup['ledger']> {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, ...env } };
-    execFile(process.execPath, [MAIN, 'ledger', ...args], options, (error, text) => {
+    execFile(process.execPath, [MAIN, 'ledger', ...args], options, (error, text, err) => {
       const code = typeof error?.code === 'number' ? error.code : 0;
-      const entries = args.includes('--json') ? (JSON.parse(text) as { entries: Entry[] }).entries : [];
-      resolve({ code, text, entry: entries[0] });
+      const entries = code !== 1 && args.includes('--json') ? (JSON.parse(text) as { entries: Entry[] }).entries : [];
+      resolve({ code, text, err, entry: entries[0] });
     });
   });
 }
@@ -224,22 +225,38 @@ describe('dragonsink ledger', () => {
     await eventually('an answer to the new opening', () => acks.length >= 2, 3_000);
     aMinuteLater(database);
     const later = await ledger('--json');
-    assert.deepEqual(later.entry?.missing, [[5, 7], [9, 9], [11, 11]]); // biome-ignore format: short
+    // Also what had been set aside: the disk of that day does not know it.
+    assert.deepEqual(later.entry?.missing, [[5, 7], [9, 11]]); // biome-ignore format: short
     assert.deepEqual([later.entry?.waiting, later.code], [[], 3]);
     const { code, text } = await ledger('--kit', KIT);
     assert.equal(code, 3);
     assert.match(text, /^kit +epoch +kind +first +last +received +waiting +missing/);
-    assert.match(text, /wardragon-A +00000001abcdef01 +drone +3 +8 +3 +0 +5: 5-7 9 11 /);
-    assert.equal((await ledger('--kit', 'nobody')).code, 0);
+    assert.match(text, /wardragon-A +00000001abcdef01 +drone +3 +8 +3 +0 +6: 5-7 9-11 /);
+    const nobody = await ledger('--kit', 'nobody');
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.err, /nobody: no such kit[\s\S]*what to do: there are: wardragon-A /);
 
     // It was only late.
-    await send(5, 6, 7, 9, 11);
+    await send(5, 6, 7, 9, 10, 11);
     const found = await eventually('all of it', async () => {
       const { code: now, entry } = await ledger('--json');
       return now === 0 && entry !== undefined && entry;
     });
-    assert.deepEqual([found.missing, found.received], [[], [[3, 9], [11, 11]]]); // biome-ignore format: short
+    assert.deepEqual([found.missing, found.received], [[], [[3, 11]]]);
   });
+});
+
+test('dragonsink ledger makes no database at a mistyped path', async (t) => {
+  const folder = tempFolder(t);
+  const mistyped = join(folder, 'servr.db');
+  const empty = join(folder, 'empty.db');
+  writeFileSync(empty, '');
+  for (const file of [mistyped, empty]) {
+    const { code, err } = await ledgerCommand({}, ['--database', `sqlite:${file}`]);
+    assert.equal(code, 1);
+    assert.match(err, /: no database of a dragonsink server\nwhat to do: .*--database/);
+  }
+  assert.equal(existsSync(mistyped), false);
 });
 
 /** What is missing has been so since 1970. */

@@ -4,8 +4,15 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { openSqlite, readSqlite } from '../../src/base/sqlite.js';
+import { DEFAULT_TOPICS } from '../../src/schema/topics.js';
+import { Batcher } from '../../src/server/batcher.js';
+import { Decoder } from '../../src/server/decode.js';
+import { Subscriber } from '../../src/server/subscriber.js';
+import { LinkProxy } from '../../src/simulate/link-proxy.js';
+import { MemoryLog } from '../fixtures/memory-log.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
 import { eventually, type Running, runDragonsink } from '../fixtures/processes.js';
+import { connack, PACKET, ScriptedBroker } from '../fixtures/scripted-broker.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 
 const EPOCH = '00000001abcdef01';
@@ -15,7 +22,8 @@ interface Setup {
   readonly broker: Broker;
   readonly client: MqttClient;
   readonly database: string;
-  start(): Running;
+  /** Settings in place of, or beside, the usual. */
+  start(settings?: NodeJS.ProcessEnv): Running;
   /** What a query gives as one number. */
   count(sql: string): number;
 }
@@ -42,7 +50,13 @@ async function setUp(t: TestContext): Promise<Setup> {
       db.close();
     }
   };
-  return { broker, client, database, count, start: () => runDragonsink(t, ['server'], env) };
+  return {
+    broker,
+    client,
+    database,
+    count,
+    start: (settings) => runDragonsink(t, ['server'], { ...env, ...settings }),
+  };
 }
 
 function drone(seq: number, fields: Record<string, unknown> = {}): Record<string, unknown> {
@@ -189,6 +203,63 @@ describe('dragonsink server', () => {
     assert.equal(await server.end(), 0);
   });
 
+  test('reconnects again and again while its database is locked, and has everything when that is over', async (t) => {
+    const setup = await setUp(t);
+    const { client, count, database, broker } = setup;
+    const proxy = new LinkProxy({ targetHost: '127.0.0.1', targetPort: broker.port });
+    const MQTT_BROKER_PORT = String(await proxy.start());
+    t.after(() => proxy.stop());
+    const server = setup.start({ MQTT_BROKER_PORT });
+    await ready(setup);
+    const holder = openSqlite(database);
+    holder.exec('BEGIN IMMEDIATE');
+    const total = 1_500;
+    const messages = Array.from({ length: total }, (_, i) => drone(i + 1));
+    for (let i = 0; i < total; i += 100)
+      await Promise.all(messages.slice(i, i + 100).map((one) => publish(client, one)));
+    // Each time all that the broker gives at once: 1,000 messages of more than 100 bytes.
+    for (let reconnects = 0; reconnects < 12; reconnects += 1) {
+      if (reconnects > 0) proxy.cut();
+      const before = proxy.bytes.down;
+      if (reconnects > 0) proxy.heal();
+      await eventually('the messages', () => reconnects === 0 || proxy.bytes.down > before + 100_000, 30_000);
+    }
+    holder.exec('ROLLBACK');
+    holder.close();
+    await eventually('every row', () => count('SELECT count(*) FROM drones') === total, 30_000);
+    assert.equal(count('SELECT refused FROM ingest_ledger') <= 1_000, true, 'at most one commit was under way');
+    assert.ok(!/dropping/.test(server.log()), server.log());
+    assert.equal(await server.end(), 0);
+  });
+
+  test('leaves within seconds when the way to the broker hangs', async (t) => {
+    const setup = await setUp(t);
+    const proxy = new LinkProxy({ targetHost: '127.0.0.1', targetPort: setup.broker.port });
+    const MQTT_BROKER_PORT = String(await proxy.start());
+    t.after(() => proxy.stop());
+    const server = setup.start({ MQTT_BROKER_PORT });
+    await ready(setup);
+    await publish(setup.client, drone(1));
+    await eventually('the row', () => setup.count('SELECT count(*) FROM drones') === 1);
+    proxy.blackhole();
+    const since = performance.now();
+    assert.equal(await server.end('SIGTERM'), 0, server.log());
+    assert.ok(performance.now() - since < 8_000, `${performance.now() - since} ms`);
+  });
+
+  test('leaves within seconds when the broker never answers its subscription', async (t) => {
+    const mute = await ScriptedBroker.start(t, ({ type }) => (type === PACKET.connect ? connack() : null));
+    const server = runDragonsink(t, ['server'], {
+      DATABASE_URL: `sqlite:${join(tempFolder(t), 'server.db')}`,
+      MQTT_BROKER_HOST: '127.0.0.1',
+      MQTT_BROKER_PORT: String(mute.port),
+    });
+    await eventually('its subscription', () => mute.of(PACKET.subscribe).length === 1);
+    const since = performance.now();
+    assert.equal(await server.end('SIGTERM'), 0, server.log());
+    assert.ok(performance.now() - since < 8_000, `${performance.now() - since} ms`);
+  });
+
   test('stays away from the broker until its database is there, and from nonsense altogether', async (t) => {
     const nonsense = runDragonsink(t, ['server'], { DATABASE_URL: 'mysql://nope', MQTT_BROKER_PORT: 'x' });
     await eventually('its end', () => nonsense.child.exitCode !== null);
@@ -199,4 +270,44 @@ describe('dragonsink server', () => {
     assert.ok(!away.log().includes('secret-word'));
     assert.equal(await away.end('SIGTERM'), 0, away.log());
   });
+});
+
+test('a message that there was no room for comes again, on another connection', async (t) => {
+  const broker = await startMosquitto({}, t);
+  const client = await connectAsync(broker.url, { protocolVersion: 5 }, false);
+  t.after(() => {
+    client.end(true);
+  });
+  const log = new MemoryLog();
+  const got: string[] = [];
+  /** Full when the second message comes for the first time. */
+  class FullOnce extends Batcher {
+    override add({ batch, ack }: Parameters<Batcher['add']>[0]): boolean {
+      const [seq] = batch.observations.map(({ identity }) => identity?.seq);
+      got.push(String(seq));
+      if (got.length === 2) return false;
+      ack();
+      return true;
+    }
+  }
+  const commit = (): never => assert.fail('nothing is to be committed');
+  const subscriber = new Subscriber({
+    broker: { host: '127.0.0.1', port: broker.port, version: 5, keepaliveS: 30 },
+    serverId: 'test',
+    storeId: 'store',
+    topics: DEFAULT_TOPICS,
+    decoder: new Decoder(DEFAULT_TOPICS),
+    batcher: new FullOnce({ store: { commit }, onStore: () => {}, log }),
+    acknowledger: { stop: () => {} },
+    log,
+  });
+  subscriber.start();
+  t.after(() => subscriber.stop());
+  await client.subscribeAsync('wardragon/ingest/+/hello', { qos: 1 });
+  await new Promise((resolve) => client.once('message', resolve));
+  await publish(client, drone(1));
+  await publish(client, drone(2));
+  await eventually('the second again', () => got.length === 3);
+  assert.deepEqual(got, ['1', '2', '2']);
+  assert.ok(log.texts.some((line) => /no room for a message: connecting anew/.test(line)));
 });

@@ -4,8 +4,8 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { takeByHand } from '../../src/kit/acknowledgements.js';
 import { Control } from '../../src/kit/control.js';
-import { takeAckInto } from '../../src/kit/spool-commands.js';
 import type { Ack } from '../../src/schema/ack.js';
 import type { KitStatus } from '../../src/schema/status.js';
 import type { Spool, SpoolRow } from '../../src/spool/spool.js';
@@ -194,7 +194,7 @@ async function hold(t: TestContext): Promise<Held> {
     onRebound: () => events.push('rebound'),
     takeAck: (ack: Ack) => {
       events.push(`ack of ${ack.store_id}`);
-      return takeAckInto(spool, ack);
+      return takeByHand(spool, ack);
     },
     log: new MemoryLog(),
   });

@@ -2,6 +2,7 @@
 // begun again; a database that WarDragon Analytics made is given only what it lacks.
 import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../base/errors.js';
+import type { Clock } from '../store.js';
 import type { Query } from './postgres-pool.js';
 import { makePostgresReports, makePostgresTables } from './postgres-schema.js';
 import { sqliteReports, sqliteTables } from './sqlite-schema.js';
@@ -29,9 +30,16 @@ export const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+export interface OpenOptions {
+  readonly nowUs: Clock;
+  /** A command that only looks, or adds to what is there, makes no database: a mistyped name would give it an empty one. */
+  readonly mustExist: boolean;
+}
+
 export interface MigrationTarget {
   /** For messages: which database this is. */
   readonly where: string;
+  readonly mustExist: boolean;
   /** 0 when it is not ours yet. */
   version(): Promise<number>;
   /** Runs the step and notes its version and, if there is none yet, the store id, in one transaction. */
@@ -41,6 +49,7 @@ export interface MigrationTarget {
 /** Brings the database to the newest version; one that is there already is not written to. */
 export async function migrate(target: MigrationTarget, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
   const found = await target.version();
+  if (found === 0 && target.mustExist) throw noDatabase(target.where);
   const newest = migrations.at(-1)?.version ?? 0;
   if (found > newest) {
     throw new StoreError(`${target.where}: made by a newer dragonsink (version ${found}, this one knows ${newest})`, {
@@ -51,4 +60,11 @@ export async function migrate(target: MigrationTarget, migrations: readonly Migr
   for (const migration of migrations) {
     if (migration.version > found) await target.apply(migration, randomBytes(16).toString('hex'));
   }
+}
+
+export function noDatabase(where: string): StoreError {
+  return new StoreError(`${where}: no database of a dragonsink server`, {
+    code: 'missing',
+    hint: 'is the name right (DATABASE_URL, --database)? A new database is made by dragonsink server when it first starts',
+  });
 }

@@ -6,7 +6,10 @@ import type { LedgerAccount, MissingPart, ReportRow, StreamId } from './transact
 /** A message may be on its way while a status that came before it speaks of what the spool no longer has. */
 export const STANDS_AFTER_US = 60e6;
 
-/** The kit's word on a stream after it has spoken of it. What it gave up it gave up for ever. */
+/**
+ * The kit's word on a stream after it has spoken of it. What it gave up it gave up for ever; what it set aside it may
+ * send once more, so that of those the newest list counts.
+ */
 export function reported(before: ReportRow | undefined, id: StreamId, opening: string, said: StreamReport): ReportRow {
   const { floor, next } = said;
   return {
@@ -16,13 +19,13 @@ export function reported(before: ReportRow | undefined, id: StreamId, opening: s
     floor,
     next,
     evicted: union(before?.evicted, said.evicted),
-    quarantined: union(before?.quarantined, said.quarantined),
+    quarantined: union(said.quarantined),
   };
 }
 
 /** The same after it has listed all its streams without this one: nothing of it is left there. */
 export function absent(before: ReportRow | undefined, id: StreamId, opening: string, ledgerNext: number): ReportRow {
-  return { ...unreported(id), ...before, opening, floor: ledgerNext, next: ledgerNext };
+  return { ...unreported(id), ...before, opening, floor: ledgerNext, next: ledgerNext, quarantined: [] };
 }
 
 function unreported({ kitId, epoch, kind }: StreamId): ReportRow {

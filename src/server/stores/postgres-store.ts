@@ -3,7 +3,7 @@ import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
 import { commitBatch, isEmpty, noCounts } from './commit.js';
-import { type Migration, type MigrationTarget, migrate } from './migrations.js';
+import { type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
 import { toEntry } from './missing.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
@@ -22,12 +22,12 @@ const MAINTENANCE_TIMEOUT_MS = 3_600_000;
  *
  * @throws StoreError `unavailable` (retryable), `credentials`, `missing`, `privilege`, `version`, `not-durable`, `url`.
  */
-export async function openPostgresStore(url: string, nowUs: Clock): Promise<Store> {
+export async function openPostgresStore(url: string, { nowUs, mustExist }: OpenOptions): Promise<Store> {
   const pool = new PostgresPool({ url, connections: COMMIT_CONNECTIONS, statementTimeoutMs: COMMIT_TIMEOUT_MS });
   const slow = new PostgresPool({ url, connections: 1, statementTimeoutMs: MAINTENANCE_TIMEOUT_MS });
   try {
     await assertDurable(pool);
-    await migrate(new PostgresDatabase(slow));
+    await migrate(new PostgresDatabase(slow, mustExist));
     const storeId = await readMeta(pool.query, 'store_id');
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
@@ -52,7 +52,10 @@ async function assertDurable(pool: PostgresPool): Promise<void> {
 class PostgresDatabase implements MigrationTarget {
   readonly where: string;
 
-  constructor(private readonly pool: PostgresPool) {
+  constructor(
+    private readonly pool: PostgresPool,
+    readonly mustExist: boolean,
+  ) {
     this.where = pool.where;
   }
 

@@ -100,7 +100,7 @@ const LASTING = new Set(['read-only', 'missing', 'corrupt', 'version']);
 /** As with PostgreSQL: once open, everything but a bad row is worth another try. */
 function explain(path: string, thrown: unknown, opening: boolean): StoreError {
   if (thrown instanceof StoreError) return thrown;
-  if (errorCode(thrown).startsWith('SQLITE_CONSTRAINT')) {
+  if (/^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(errorCode(thrown))) {
     return new StoreError(`${path}: ${toError(thrown).message}`, { code: 'data', cause: thrown });
   }
   const { code, message, hint } = explainSqlite(path, thrown);

@@ -1,10 +1,11 @@
 // The store on SQLite: for one server and a few kits, with nothing to install.
+import { existsSync } from 'node:fs';
 import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
 import { commitBatch, isEmpty, noCounts } from './commit.js';
-import { type Migration, type MigrationTarget, migrate } from './migrations.js';
+import { type Migration, type MigrationTarget, migrate, noDatabase, type OpenOptions } from './migrations.js';
 import { toEntry } from './missing.js';
 import { type Pruner, prune } from './retention.js';
 import { SqliteDatabase } from './sqlite-database.js';
@@ -18,10 +19,11 @@ import type { TableName } from './tables.js';
  *
  * @throws StoreError `foreign`, `version`, `missing`, `read-only`, `corrupt`, or retryable `busy`, `full`, `io`.
  */
-export async function openSqliteStore(path: string, nowUs: Clock): Promise<Store> {
+export async function openSqliteStore(path: string, { nowUs, mustExist }: OpenOptions): Promise<Store> {
+  if (mustExist && !existsSync(path)) throw noDatabase(path);
   const db = new SqliteDatabase(path);
   try {
-    await migrate(new SqliteTarget(db));
+    await migrate(new SqliteTarget(db, mustExist));
     const storeId = await db.read(() => readMeta(db, 'store_id'));
     if (storeId === undefined)
       throw new StoreError(`${path}: has no store id`, { code: 'foreign', hint: FOREIGN_HINT });
@@ -37,7 +39,10 @@ const FOREIGN_HINT = 'name a file of its own for the server in DATABASE_URL, as 
 class SqliteTarget implements MigrationTarget {
   readonly where: string;
 
-  constructor(private readonly db: SqliteDatabase) {
+  constructor(
+    private readonly db: SqliteDatabase,
+    readonly mustExist: boolean,
+  ) {
     this.where = db.path;
   }
 

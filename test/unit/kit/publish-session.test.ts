@@ -245,8 +245,19 @@ describe('delivery to a database', () => {
       await kit.drain();
     }
     await kit.ack([[1, 5_000]]);
+    kit.nowMs += 29_000;
+    await kit.ack([]);
     kit.session.tick();
-    assert.deepEqual(await kit.drain(), numbers(5_001, 6_000));
+    assert.deepEqual(await kit.drain(), [], 'they may still be acknowledged');
+    kit.nowMs += 2_000;
+    kit.accept(1);
+    await kit.drain();
+    kit.session.tick();
+    const again = await kit.drain();
+    assert.deepEqual(
+      again.filter((seq) => seq > 5_000 && seq <= 6_000).sort((a, b) => a - b),
+      numbers(5_001, 6_000),
+    );
   });
 
   test('a refused kind is held, the others go on, and later it is tried again', async (t) => {
@@ -260,6 +271,23 @@ describe('delivery to a database', () => {
     kit.session.pump();
     assert.equal(kit.out.length, 1);
     assert.equal(kit.spool.counts().waiting, 3);
+  });
+
+  test('a no without a reason is waited out, and only what is refused again and again is set aside', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const kit = sessionHarness(t);
+    kit.hello();
+    kit.accept(2);
+    for (const left of [2, 2]) {
+      const [first] = kit.out;
+      assert.equal(first?.seq, 1);
+      await first?.refuse('unwilling');
+      assert.equal(kit.spool.counts().waiting, left);
+      await kit.drain();
+      t.mock.timers.tick(5_000);
+    }
+    await kit.out[0]?.refuse('unwilling');
+    assert.equal(kit.spool.counts().quarantined, 1);
   });
 
   test('what is too large is set aside, and holds no place in the window', async (t) => {

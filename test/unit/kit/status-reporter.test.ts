@@ -37,6 +37,9 @@ function setUp(t: TestContext, streams: number): Setup {
   };
   const reporter = new StatusReporter({
     log: new MemoryLog(),
+    onSpoolError: (error) => {
+      throw error;
+    },
     ledger: () => made.streams,
     condition: () => ({
       v: 1,
@@ -121,5 +124,36 @@ describe('the status', () => {
     kit.reporter.begin(kit.link, 'kit');
     await kit.settled();
     assert.deepEqual(kit.said.map(({ listing, ledger }) => [listing?.of, ledger.length]), [[1, 2]]); // biome-ignore format: short
+  });
+
+  test('is a listing for a server that was away and is back, and none for one that only left', async (t) => {
+    const kit = setUp(t, 2);
+    kit.reporter.begin(kit.link, 'kit');
+    kit.reporter.hello(HELLO);
+    await kit.settled();
+    const listings = (): number => kit.said.filter(({ listing }) => listing !== undefined).length;
+    const before = listings();
+    kit.reporter.hello({ ...HELLO, online: false });
+    await kit.settled();
+    assert.equal(listings(), before);
+    kit.reporter.hello(HELLO);
+    await kit.settled();
+    assert.equal(listings(), before + 1);
+  });
+
+  test('names what is set aside whole in every piece, in few enough ranges', async (t) => {
+    const kit = setUp(t, 0);
+    const odd = (count: number): [number, number][] => Array.from({ length: count }, (_, i) => [2 * i + 1, 2 * i + 1]);
+    kit.streams = [{ ...stream(1, 9_000), evicted: odd(600), quarantined: [...odd(2_000), [8_000, 8_001]] }];
+    kit.reporter.begin(kit.link, 'kit');
+    await kit.settled();
+    const entries = kit.said.flatMap(({ ledger }) => ledger);
+    assert.equal(entries.length, 2);
+    for (const { quarantined } of entries) {
+      assert.ok(quarantined.length <= 500);
+      const covers = (seq: number): boolean => quarantined.some(([first, last]) => first <= seq && seq <= last);
+      assert.ok(odd(2_000).every(([seq]) => covers(seq)));
+      assert.ok(covers(8_000) && !covers(6_000), 'the widest gaps stay');
+    }
   });
 });

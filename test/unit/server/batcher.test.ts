@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { Backoff } from '../../../src/base/backoff.js';
 import { StoreError } from '../../../src/base/errors.js';
-import { createLogger } from '../../../src/base/log.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import { Batcher } from '../../../src/server/batcher.js';
 import { Decoder } from '../../../src/server/decode.js';
 import type { Batch, CommitResult, CommittedStream, Store } from '../../../src/server/store.js';
 import { openStore } from '../../../src/server/stores/open-store.js';
+import { MemoryLog } from '../../fixtures/memory-log.js';
 import { eventually } from '../../fixtures/processes.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
+import { contact, drone, KIT, reject, report, stream, whole } from './store-batches.js';
+
+const LINK = {};
 
 interface Setup {
   readonly batcher: Batcher;
@@ -22,6 +25,7 @@ interface Setup {
   readonly acked: number[];
   /** What was committed, and what the streams had then. */
   readonly committed: { readonly batch: Batch; readonly streams: readonly CommittedStream[] }[];
+  readonly log: MemoryLog;
   /** One MQTT message with these drones in it. */
   receive(number: number, ...seqs: (number | Record<string, unknown>)[]): void;
 }
@@ -42,12 +46,13 @@ async function setUp(
     await fault(batch, asked.length);
     return store.commit(batch);
   };
+  const log = new MemoryLog();
   const backoff = new Backoff({ minMs: 5, maxMs: 10 });
   const batcher = new Batcher({
     store: { commit },
     onCommitted: (batch, streams) => committed.push({ batch, streams }),
     onStore: (state) => states.push(state),
-    log: createLogger('silent'),
+    log,
     backoff,
   });
   const decoder = new Decoder(DEFAULT_TOPICS);
@@ -64,9 +69,9 @@ async function setUp(
       payload: Buffer.from(JSON.stringify(body)),
       receivedUs: 1_795_448_000e6,
     };
-    batcher.add({ batch: decoder.decode(incoming), ack: () => acked.push(number) });
+    batcher.add({ batch: decoder.decode(incoming), ack: () => acked.push(number), from: LINK });
   };
-  return { batcher, store, asked, states, acked, committed, receive };
+  return { batcher, store, asked, states, acked, committed, log, receive };
 }
 
 describe('the batcher', () => {
@@ -151,7 +156,11 @@ describe('the batcher', () => {
       quarantined: [],
     };
     const reports = [{ kitId: 'wardragon-A', opening: 'o', n: 1, listing: null, reconnects: 0, streams: [stream] }];
-    batcher.add({ batch: { observations: [], rejects: [], contacts: [], reports }, ack: () => acked.push(2) });
+    batcher.add({
+      batch: { observations: [], rejects: [], contacts: [], reports },
+      ack: () => acked.push(2),
+      from: LINK,
+    });
     await eventually('both', () => acked.length === 2, 1_000);
     const [entry] = await store.ledger();
     assert.deepEqual([entry?.received, entry?.waiting, entry?.missing], [[[1, 3]], [[4, 5]], []]);
@@ -175,9 +184,117 @@ describe('the batcher', () => {
     assert.equal((await store.counts()).rows.drone, 1_200);
   });
 
-  test('drops beyond its bound, and counts what it dropped', async (t) => {
-    const { batcher, receive } = await setUp(t, () => new Promise(() => {}));
+  test('drops beyond its bound, says so once, and says how much when there is room again', async (t) => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { batcher, receive, log } = await setUp(t, () => held);
     for (let i = 1; i <= 10_600; i += 1) receive(i, i);
-    assert.ok(batcher.dropped >= 590 && batcher.dropped <= 600, `${batcher.dropped}`);
+    assert.equal(batcher.dropped, 600);
+    assert.deepEqual(log.texts, ['error: too many messages wait for the database: dropping new ones']);
+    batcher.forget(LINK);
+    release();
+    await eventually('the rest', () => log.lines.length === 2, 5_000);
+    assert.deepEqual([log.lines[1]?.level, log.lines[1]?.fields['dropped']], ['warn', 600]);
   });
+
+  test('what comes only once does not take the place of what a broker holds back', async (t) => {
+    const { batcher } = await setUp(t, () => new Promise(() => {}));
+    const add = (from: object | null): boolean => batcher.add({ batch: whole({}), ack: () => {}, from });
+    const results = Array.from({ length: 12_000 }, () => add(null));
+    assert.equal(results.filter(Boolean).length, 5_000);
+    assert.ok(Array.from({ length: 1_000 }, () => add(LINK)).every(Boolean));
+  });
+
+  test('through an outage with many reconnects it holds what the broker holds, once, and then stores all', async (t) => {
+    let isDown = true;
+    const { batcher, store } = await setUp(t, () => {
+      if (isDown) throw new StoreError('away', { code: 'unavailable', retryable: true });
+    });
+    const links = Array.from({ length: 12 }, () => ({}));
+    const acked = new Set<number>();
+    const deliver = (from: object): void => {
+      for (let seq = 1; seq <= 1_000; seq += 1) {
+        const observation = drone({ thing: `drone-${seq}`, identity: { epoch: '00000001abcdef01', seq } });
+        const ack = (): void => void (from === links.at(-1) && acked.add(seq));
+        assert.ok(batcher.add({ batch: whole({ observations: [observation] }), ack, from }));
+      }
+    };
+    for (const link of links) {
+      deliver(link);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      assert.ok(batcher.waitingCount <= 1_000, `${batcher.waitingCount} wait`);
+      if (link !== links.at(-1)) batcher.forget(link);
+    }
+    isDown = false;
+    await eventually('all of it', () => acked.size === 1_000, 10_000);
+    assert.deepEqual([(await store.counts()).rows.drone, batcher.dropped], [1_000, 0]);
+  });
+});
+
+describe('what the database takes in no form', () => {
+  const no = (): never => {
+    throw new StoreError('no', { code: 'data' });
+  };
+  const good = (seq: number) => drone({ thing: `drone-${seq}`, identity: { epoch: '00000001abcdef01', seq } });
+
+  test('a report becomes a reject; its neighbours, before and after, are stored', async (t) => {
+    const { batcher, acked, store } = await setUp(t, ({ reports }) => {
+      if (reports.some(({ opening }) => opening === 'poison')) no();
+    });
+    const reports = [report(1, [stream(1, 9)], { opening: 'poison' }), report(1, [stream(2, 8)], { kitId: 'other' })];
+    const batch = whole({ observations: [good(1)], contacts: [contact()], reports });
+    batcher.add({ batch, ack: () => acked.push(1), from: LINK });
+    await eventually('it', () => acked.length === 1, 5_000);
+    const { rows, rejects } = await store.counts();
+    assert.deepEqual([rows.drone, rejects], [1, 1]);
+    assert.deepEqual((await store.ledger('other'))[0]?.waiting, [[2, 7]]);
+    assert.deepEqual((await store.ledger(KIT))[0]?.rejected, 0, 'the observation was none');
+  });
+
+  test('a contact is left out', async (t) => {
+    const { batcher, acked, store, log } = await setUp(t, ({ contacts }) => {
+      if (contacts.length > 0) no();
+    });
+    batcher.add({ batch: whole({ contacts: [contact()] }), ack: () => acked.push(1), from: LINK });
+    batcher.add({ batch: whole({ observations: [good(1)] }), ack: () => acked.push(2), from: LINK });
+    await eventually('both', () => acked.length === 2, 5_000);
+    assert.equal((await store.counts()).rows.drone, 1);
+    assert.match(log.texts.join(), /error: left out/);
+  });
+
+  test('a reject whose kit is the trouble is kept without it, and one that is trouble itself is left out', async (t) => {
+    let takesRejects = true;
+    const { batcher, acked, store, log } = await setUp(t, ({ observations, rejects }) => {
+      if ([...observations, ...rejects].some(({ kitId }) => kitId !== null)) no();
+      if (!takesRejects && rejects.length > 0) no();
+    });
+    batcher.add({ batch: whole({ observations: [good(1)] }), ack: () => acked.push(1), from: LINK });
+    await eventually('the first', () => acked.length === 1, 5_000);
+    assert.equal((await store.counts()).rejects, 1);
+    takesRejects = false;
+    batcher.add({ batch: whole({ rejects: [reject()] }), ack: () => acked.push(2), from: LINK });
+    await eventually('the second', () => acked.length === 2, 5_000);
+    assert.equal((await store.counts()).rejects, 1);
+    assert.match(log.texts.join(), /error: left out/);
+  });
+});
+
+test('whoever hears of a commit and throws keeps neither the others nor the next commit from coming', async (t) => {
+  const store = await openStore(`sqlite:${join(tempFolder(t), 'server.db')}`);
+  t.after(() => store.close());
+  const told: string[] = [];
+  const log = new MemoryLog();
+  const throwing = (what: string): never => {
+    told.push(what);
+    throw new TypeError('a fault');
+  };
+  const batcher = new Batcher({ store, onCommitted: () => throwing('committed'), onStore: () => {}, log });
+  for (let i = 1; i <= 2; i += 1) {
+    batcher.add({ batch: whole({ contacts: [contact()] }), ack: () => throwing('ack'), from: LINK });
+    await eventually('the commit', () => told.length === 2 * i, 5_000);
+  }
+  assert.deepEqual(told, ['ack', 'committed', 'ack', 'committed']);
+  assert.equal(log.lines.length, 4);
 });

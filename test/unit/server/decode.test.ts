@@ -257,3 +257,14 @@ describe('a real DragonSync, recorded', () => {
     });
   }
 });
+
+test('a message that runs into a fault of ours is kept as a reject: thrown, it would come again and again', () => {
+  const faulty = Object.assign(Buffer.from('online'), {
+    toString: (): string => {
+      throw new TypeError('a fault');
+    },
+  });
+  const batch = decode('wardragon/service/wardragon-A/availability', faulty);
+  assert.deepEqual(reasons(batch), ['internal']);
+  assert.equal(batch.rejects[0]?.detail, 'a fault');
+});

@@ -76,6 +76,14 @@ export class KitModel {
     if (found?.identity) this.spool.get(`${found.identity.epoch} ${found.kind}`)?.quarantined.add(found.identity.seq);
   }
 
+  /** What was set aside longest ago is to be sent once more. */
+  retry(kind: Kind): void {
+    for (const { kind: own, quarantined } of this.spool.values()) {
+      const [first] = quarantined;
+      if (own === kind && first !== undefined) quarantined.delete(first);
+    }
+  }
+
   /** Its disk as it is now, for a later day. */
   backUp(): void {
     this.copy = clone(this.spool);
@@ -118,6 +126,10 @@ export class KitModel {
     if (stream === undefined) return [];
     const { floor, next } = reportOf(stream);
     return floor < next ? [[floor, next - 1]] : [];
+  }
+
+  hasSetAside(epoch: string, kind: Kind, seq: number): boolean {
+    return this.spool.get(`${epoch} ${kind}`)?.quarantined.has(seq) ?? false;
   }
 
   private open(): void {

@@ -13,7 +13,7 @@ import { T0_US, whole } from './store-batches.js';
 
 type Step =
   | { readonly do: 'accept'; readonly kind: Kind; readonly count: number }
-  | { readonly do: 'evict'; readonly kind: Kind }
+  | { readonly do: 'evict' | 'retry'; readonly kind: Kind }
   | { readonly do: 'send' | 'set aside' | 'lose' | 'repeat' | 'say' | 'deliver'; readonly which: number }
   | { readonly do: 'release' | 'back up' | 'restore' };
 
@@ -24,7 +24,7 @@ const of = <S extends Step>(weight: number, arbitrary: fc.Arbitrary<S>): fc.Weig
 });
 const step = fc.oneof(
   of(8, fc.record({ do: fc.constant('accept'), kind, count: fc.integer({ min: 1, max: 4 }) })),
-  of(2, fc.record({ do: fc.constant('evict'), kind })),
+  of(4, fc.record({ do: fc.constantFrom('evict', 'retry'), kind })),
   of(20, fc.record({ do: fc.constantFrom('send', 'deliver', 'say'), which: fc.nat(50) })),
   of(4, fc.record({ do: fc.constantFrom('lose', 'repeat', 'set aside'), which: fc.nat(50) })),
   of(8, fc.record({ do: fc.constantFrom('release', 'back up', 'restore') })),
@@ -37,7 +37,6 @@ class Known {
   private readonly streams = new Map<string, { epoch: string; kind: Kind; next: number }>();
   readonly received = new Map<string, Ranges>();
   private readonly evicted = new Map<string, Ranges>();
-  private readonly quarantined = new Map<string, Ranges>();
   private newest = { opening: 0, n: 0 };
 
   take(wire: OnTheWire): void {
@@ -52,10 +51,9 @@ class Known {
     const { n } = wire.report;
     if (opening < this.newest.opening || (opening === this.newest.opening && n <= this.newest.n)) return;
     this.newest = { opening, n };
-    for (const { epoch, kind, next, evicted, quarantined } of wire.report.streams) {
+    for (const { epoch, kind, next, evicted } of wire.report.streams) {
       this.exists(epoch, kind, next);
       for (const range of evicted) ranges(this.evicted, `${epoch} ${kind}`).add(...range);
-      for (const range of quarantined) ranges(this.quarantined, `${epoch} ${kind}`).add(...range);
     }
   }
 
@@ -68,7 +66,7 @@ class Known {
       for (let seq = 1; seq < next; seq += 1) {
         if (received.has(seq)) accounts.received += ` ${seq}`;
         else if (ranges(this.evicted, key).has(seq)) accounts.evicted += ` ${seq}`;
-        else if (ranges(this.quarantined, key).has(seq)) accounts.quarantined += ` ${seq}`;
+        else if (kit.hasSetAside(epoch, kind, seq)) accounts.quarantined += ` ${seq}`;
         else if (has.has(seq)) accounts.waiting += ` ${seq}`;
         else accounts.missing += ` ${seq}`;
       }
@@ -114,6 +112,8 @@ class Schedule {
         return this.accept(one.kind, one.count);
       case 'evict':
         return this.kit.evictOldest(one.kind);
+      case 'retry':
+        return this.kit.retry(one.kind);
       case 'set aside':
         return this.kit.setAside(one.which);
       case 'send':

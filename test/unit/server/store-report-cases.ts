@@ -108,7 +108,7 @@ export function reportCases(build: Build): void {
     });
   });
 
-  test('what was evicted or set aside is not missing, whatever is said later; received beats it', async (t) => {
+  test('what was evicted, or is set aside, is not missing; received beats it', async (t) => {
     const { send, say, passes, account } = await setUp(build, t);
     await say(
       report(1, [
@@ -122,7 +122,7 @@ export function reportCases(build: Build): void {
       ]),
     );
     // The kit forgets what it has told; one that it had set aside it has given up since.
-    await say(report(2, [stream(9, 10, { evicted: [[5, 5]] })]));
+    await say(report(2, [stream(9, 10, { evicted: [[5, 5]], quarantined: [[6, 6]] })]));
     await send([2, 7]);
     passes(60);
     deepEqual(await account('evicted'), {
@@ -140,6 +140,46 @@ export function reportCases(build: Build): void {
       ],
     });
     deepEqual(await account('waiting'), { [EPOCH]: [[9, 9]] });
+  });
+
+  test('what was set aside and is tried once more is waiting, until it comes', async (t) => {
+    const { send, say, passes, account } = await setUp(build, t);
+    await send([1, 2]);
+    await say(report(1, [stream(5, 5, { quarantined: [[3, 4]] })]));
+    passes(60);
+    deepEqual([await account('quarantined'), await account('missing')], [{ [EPOCH]: [[3, 4]] }, {}]);
+    await say(report(2, [stream(3, 5)]));
+    passes(60);
+    deepEqual([await account('waiting'), await account('quarantined')], [{ [EPOCH]: [[3, 4]] }, {}]);
+    deepEqual(await account('missing'), {});
+    await send([3, 4]);
+    await say(report(3, [stream(5, 5)]));
+    passes(60);
+    deepEqual([await account('received'), await account('waiting')], [{ [EPOCH]: [[1, 4]] }, {}]);
+    deepEqual(await account('missing'), {});
+  });
+
+  test('what was tried once more and is then nowhere is missing', async (t) => {
+    const { send, say, passes, account } = await setUp(build, t);
+    await send([1, 2]);
+    await say(report(1, [stream(5, 5, { quarantined: [[3, 4]] })]));
+    await say(report(2, [stream(3, 5, { quarantined: [[4, 4]] })]));
+    await say(report(3, [stream(5, 5, { quarantined: [[4, 4]] })]));
+    passes(60);
+    deepEqual([await account('missing'), await account('quarantined')], [{ [EPOCH]: [[3, 3]] }, { [EPOCH]: [[4, 4]] }]);
+    // So is what lay on a disk that was put back to a day before its epoch began.
+    await say(report(1, [], { opening: 'opening-2', ...whenListed }));
+    passes(60);
+    deepEqual([await account('missing'), await account('quarantined')], [{ [EPOCH]: [[3, 4]] }, {}]);
+  });
+
+  test('a long list of what was evicted comes in pieces, each with all that is set aside', async (t) => {
+    const { say, account } = await setUp(build, t);
+    const quarantined: [number, number][] = [[8, 9]];
+    const pieces = ([[1, 2], [4, 5]] as const).map((range) => stream(10, 10, { evicted: [range], quarantined })); // biome-ignore format: short
+    await say(report(1, pieces));
+    deepEqual(await account('evicted'), { [EPOCH]: [[1, 2], [4, 5]] }); // biome-ignore format: short
+    deepEqual(await account('quarantined'), { [EPOCH]: [[8, 9]] });
   });
 
   test('of one opening only a higher n counts; a later opening replaces it, and it never comes back', async (t) => {
