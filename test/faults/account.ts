@@ -8,7 +8,7 @@ type Entry = LedgerAnswer['entries'][number];
 /** The kit's side: everything it ever accepted is somewhere. True at every moment. */
 export function accountOf({ counts, spool }: StatusAnswer): string[] {
   const { accepted, delivered } = counts;
-  const { waiting, handed_over, quarantined = 0 } = spool;
+  const { waiting, handed_over, quarantined } = spool;
   const evicted = sum(counts.evicted) + sum(counts.evicted_handed_over);
   const found = delivered + waiting + handed_over + evicted + quarantined;
   if (accepted === found) return [];
@@ -60,12 +60,12 @@ function disagreement(stream: Stream, entry: Entry | undefined): string[] {
 }
 
 function wronglyMissing(entry: Entry, forgiven: ReadonlySet<string>): string[] {
-  const wrong = numbersIn(entry, entry.missing ?? []).filter((number) => !forgiven.has(number));
+  const wrong = numbersIn(entry, entry.missing).filter((number) => !forgiven.has(number));
   if (wrong.length === 0) return [];
   return [`I9: the server misses ${wrong.length} ${entry.kind} of epoch ${entry.epoch} that are not lost`];
 }
 
-function leftWaiting({ epoch, kind, waiting = [] }: Entry): string[] {
+function leftWaiting({ epoch, kind, waiting }: Entry): string[] {
   const left = size(waiting);
   return left === 0 ? [] : [`I9: the server waits for ${left} ${kind} of epoch ${epoch} that the kit does not have`];
 }

@@ -2,6 +2,7 @@
 import type { Fault } from './fault.js';
 import { brokerForgets, brokerKill } from './faults/broker-kill.js';
 import { brokerOverflow } from './faults/broker-overflow.js';
+import { calm } from './faults/calm.js';
 import { damagedSpool } from './faults/damaged-spool.js';
 import { daysOffline, tooOld } from './faults/days-offline.js';
 import { everything } from './faults/everything.js';
@@ -18,6 +19,7 @@ import { slowLink } from './faults/slow-link.js';
 import { twoServers } from './faults/two-servers.js';
 
 export const FAULTS: readonly Fault[] = [
+  calm,
   kitKill,
   kitPowerLoss,
   kitPowerLossControl,

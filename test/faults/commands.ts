@@ -13,13 +13,15 @@ export interface StatusAnswer {
     readonly evicted: readonly Range[];
     readonly quarantined: readonly Range[];
   }[];
-  readonly spool: { readonly waiting: number; readonly handed_over: number; readonly quarantined?: number };
+  readonly spool: { readonly waiting: number; readonly handed_over: number; readonly quarantined: number };
   readonly counts: {
     readonly accepted: number;
     readonly delivered: number;
-    readonly refused?: number;
     readonly evicted: Partial<Record<Kind, number>>;
-    readonly evicted_handed_over?: Partial<Record<Kind, number>>;
+    readonly evicted_handed_over: Partial<Record<Kind, number>>;
+    /** These, and what follows, only a running kit knows. */
+    readonly refused?: number;
+    readonly resent?: number;
   };
   readonly link?: { readonly connected: boolean; readonly reconnects: number };
 }
@@ -29,10 +31,10 @@ export interface LedgerAnswer {
     readonly epoch: string;
     readonly kind: Kind;
     readonly received: readonly Range[];
-    readonly evicted?: readonly Range[];
-    readonly quarantined?: readonly Range[];
-    readonly waiting?: readonly Range[];
-    readonly missing?: readonly Range[];
+    readonly evicted: readonly Range[];
+    readonly quarantined: readonly Range[];
+    readonly waiting: readonly Range[];
+    readonly missing: readonly Range[];
     readonly refused: number;
     readonly merged: number;
     readonly rejected: number;
@@ -53,7 +55,7 @@ export async function ledgerCommand(main: string, databaseUrl: string): Promise<
 /** The running kit's own answer, without a process in between. Null when it does not answer. */
 export async function askStatus(port: number): Promise<StatusAnswer | null> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(10_000) });
     return (await response.json()) as StatusAnswer;
   } catch {
     return null;

@@ -8,6 +8,8 @@ export type Need = 'loop' | 'tmpfs' | 'compiler';
 export interface Setup {
   /** SQLite unless said. */
   readonly database?: 'sqlite' | 'postgres';
+  /** Else kit and server start at the same time. */
+  readonly serverFirst?: boolean;
   /** Observations a second while it runs. */
   readonly perSecond?: number;
   /** How often the kit asks DragonSync. */

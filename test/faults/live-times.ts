@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseView } from './database-view.js';
 import type { Entered, OutsideLedger } from './outside-ledger.js';
+import { spareNow } from './patience.js';
 
 const EVERY_MS = 100;
 /** C.2 I10. */
@@ -29,7 +30,7 @@ export class LiveTimes {
   async stop(): Promise<{ readonly violations: string[]; readonly note: string }> {
     this.stopping = true;
     await this.running;
-    const now = performance.now();
+    const now = spareNow();
     // One that is not there yet has taken so long at least; one that was shown just now has not had its time.
     for (const { offeredAtMs } of this.open) if (now - offeredAtMs > P99_BELOW_MS) this.takenMs.push(now - offeredAtMs);
     const sorted = this.takenMs.sort((a, b) => a - b);
@@ -52,7 +53,7 @@ export class LiveTimes {
 
   private async look(): Promise<void> {
     const found = new Set(await this.database.has([...this.open].map(({ observation }) => observation)));
-    const now = performance.now();
+    const now = spareNow();
     for (const entered of this.open) {
       if (!found.has(entered.observation)) continue;
       this.open.delete(entered);

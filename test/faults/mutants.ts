@@ -1,26 +1,29 @@
-// The guards are needed: each patch of mutants/ takes one out of a copy of the sources, and what its header names must
-// then fail. A patch that no longer applies guards nothing, and fails as well.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+// The guards are needed: each patch of mutants/ takes one out of a copy of the sources, and the faults that its header
+// names must then find harm, while nothing is lost as long as nothing goes wrong. A patch that no longer applies guards
+// nothing, and fails as well.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { FAULTS } from './catalogue.js';
 import { Cleanup } from './cleanup.js';
+import type { Fault } from './fault.js';
+import { calm } from './faults/calm.js';
 import { missingHere, whyNot } from './machine.js';
-import { oneRun } from './one-run.js';
-import { SharedPostgres } from './suite.js';
+import { oneRun, type RunResult } from './one-run.js';
+import { inParallel, SharedPostgres } from './suite.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PATCHES = join(import.meta.dirname, 'mutants');
-const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'config'];
-/** A line of a patch's header: `Killed-by: F2 seed 1`, or `Killed-by: test/unit/some.test.ts`. */
-const KILLED_BY = /^Killed-by: (?:(?<fault>\S+) seed (?<seed>\d+)|(?<file>test\/\S+\.test\.ts))$/gm;
-
-interface Hunter {
-  readonly name: string;
-  /** Resolves to what it found; empty when the mutant gets by. */
-  hunt(): Promise<readonly string[]>;
-}
+const execute = promisify(execFile);
+const BUILT_FROM = ['src', 'package.json', 'tsconfig.json'];
+const MUTANTS_AT_A_TIME = 2;
+/** A line of a patch's header. */
+const KILLED_BY = /^Killed-by: (?<id>\S+) seed (?<seed>\d+)$/gm;
+/** Lost, stored twice, deleted too early: what the guards are there for. That it does not start kills no mutant. */
+const HARM = /^I[125]:/;
 
 /** Resolves to the exit code. */
 export async function runMutants(): Promise<number> {
@@ -28,32 +31,46 @@ export async function runMutants(): Promise<number> {
     .filter((name) => name.endsWith('.patch'))
     .sort();
   const postgres = new SharedPostgres();
-  let survivors = names.length === 0 ? 1 : 0;
-  for (const name of names) {
+  let killed = 0;
+  await inParallel(names, MUTANTS_AT_A_TIME, async (name) => {
     const problem = await runMutant(name, postgres);
-    if (problem !== null) survivors += 1;
+    if (problem === null) killed += 1;
     process.stdout.write(`${name}: ${problem ?? 'killed'}\n`);
-  }
+  });
   await postgres.stop();
-  process.stdout.write(`${names.length - survivors} of ${names.length} mutants killed\n`);
-  return survivors === 0 ? 0 : 1;
+  process.stdout.write(`${killed} of ${names.length} mutants killed\n`);
+  return names.length > 0 && killed === names.length ? 0 : 1;
 }
 
-/** Null when it was killed, by every one that its header names. */
+/** Null when it was killed, by each that its header names. */
 async function runMutant(name: string, postgres: SharedPostgres): Promise<string | null> {
   const patch = join(PATCHES, name);
+  const hunters = await huntersOf(patch);
+  if (hunters.length === 0) return 'its header names nothing that kills it';
   const cleanup = new Cleanup();
   const copy = mkdtempSync(join(tmpdir(), 'dragonsink-mutant-'));
   cleanup.add(() => rmSync(copy, { recursive: true, force: true }));
   try {
-    const problem = makeMutant(copy, patch);
+    const problem = await build(copy, patch);
     if (problem !== null) return problem;
-    const hunters = await huntersOf(patch, copy, postgres);
-    if (hunters.length === 0) return 'its header names nobody that kills it';
-    for (const hunter of hunters) {
-      const found = await hunter.hunt();
-      if (found.length === 0) return `SURVIVED ${hunter.name}`;
-      process.stderr.write(`  ${hunter.name}: ${found[0]}\n`);
+    const run = async (fault: Fault, seed: number): Promise<RunResult> => {
+      const main = join(copy, 'dist/main.js');
+      const result = await oneRun({ fault, seed, main, long: false, postgres: () => postgres.get() });
+      if (result.kept !== null) rmSync(result.kept, { recursive: true, force: true });
+      return result;
+    };
+    const [healthy, ...hunts] = await Promise.all([
+      run(calm, 1),
+      ...hunters.map(({ fault, seed }) => run(fault, seed)),
+    ]);
+    // That something has left the spool too early is known at once, and does no harm as long as nothing goes wrong.
+    if (healthy.stored === 0 || healthy.lost + healthy.doubled > 0) {
+      return `does not work without any fault: ${healthy.violations[0]}`;
+    }
+    for (const { fault, seed, violations } of hunts) {
+      const harm = violations.find((violation) => HARM.test(violation));
+      if (harm === undefined) return `SURVIVED ${fault} seed ${seed} (${violations[0] ?? 'which found nothing'})`;
+      process.stderr.write(`  ${name}: ${fault} seed ${seed} found ${harm}\n`);
     }
     return null;
   } finally {
@@ -61,45 +78,28 @@ async function runMutant(name: string, postgres: SharedPostgres): Promise<string
   }
 }
 
-function makeMutant(copy: string, patch: string): string | null {
-  for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  const applied = spawnSync('git', ['apply', '--verbose', patch], { cwd: copy, encoding: 'utf8' });
-  if (applied.status !== 0) return `does not apply:\n${applied.stderr}`;
-  const built = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], {
-    cwd: copy,
-    encoding: 'utf8',
-  });
-  return built.status === 0 ? null : `does not build:\n${built.stdout}`;
-}
-
-async function huntersOf(patch: string, copy: string, postgres: SharedPostgres): Promise<Hunter[]> {
+async function huntersOf(patch: string): Promise<{ readonly fault: Fault; readonly seed: number }[]> {
   const missing = await missingHere();
-  return [...readFileSync(patch, 'utf8').matchAll(KILLED_BY)].map(({ groups = {} }) => {
-    const { fault: id, seed, file } = groups;
-    if (file !== undefined) return { name: file, hunt: async () => failingTests(copy, file) };
+  return [...readFileSync(patch, 'utf8').matchAll(KILLED_BY)].map(({ groups: { id, seed } = {} }) => {
     const fault = FAULTS.find((one) => one.id === id);
     if (fault === undefined) throw new Error(`${patch}: there is no fault ${id}`);
     const why = whyNot(fault, missing);
     if (why !== null) throw new Error(`${patch} needs ${id}: ${why}`);
-    const main = join(copy, 'dist/main.js');
-    return {
-      name: `${id} seed ${seed}`,
-      hunt: async () => {
-        const run = { fault, seed: Number(seed), main, long: false, postgres: () => postgres.get() };
-        const { violations, kept } = await oneRun(run);
-        if (kept !== null) rmSync(kept, { recursive: true, force: true });
-        return violations;
-      },
-    };
+    return { fault, seed: Number(seed) };
   });
 }
 
-function failingTests(copy: string, file: string): string[] {
+/** Null when the copy is built. It must not block: the links of the other mutant's world pass through this process. */
+async function build(copy: string, patch: string): Promise<string | null> {
+  for (const name of BUILT_FROM) await cp(join(ROOT, name), join(copy, name), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
   try {
-    execFileSync(process.execPath, ['--import', 'tsx', '--test', file], { cwd: copy, stdio: 'pipe' });
-    return [];
-  } catch {
-    return [`${file} fails`];
+    // With one line of context around each change: what is edited elsewhere does not matter.
+    await execute('git', ['apply', '-C1', patch], { cwd: copy });
+    await execute(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { cwd: copy });
+    return null;
+  } catch (thrown: unknown) {
+    const { message, stdout } = thrown as Error & { stdout: string };
+    return `does not apply, or does not build: ${message}\n${stdout}`;
   }
 }

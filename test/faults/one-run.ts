@@ -39,7 +39,9 @@ export async function oneRun(options: RunOptions): Promise<RunResult> {
   let world: World | null = null;
   let verdict: Verdict;
   try {
-    world = await World.start({ ...options, setup, random });
+    // Of its own: how many observations there are depends on the machine, and the schedule must not.
+    const shown = new Random(`${fault.id} shows`, seed);
+    world = await World.start({ ...options, setup, random: shown });
     verdict = await inWorld(world, fault, random);
   } catch (error: unknown) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -2,10 +2,12 @@
 // for whoever looks into a failure.
 import { appendFileSync } from 'node:fs';
 import type { Observation } from './observations.js';
+import { spareNow } from './patience.js';
 import type { SpooledRow } from './spool-view.js';
 
 export interface Entered {
   readonly observation: Observation;
+  /** By a clock that stands still while the machine is busy. */
   readonly offeredAtMs: number;
   /** Served whole and taken, or seen in the spool: from here on it may not be lost. */
   must: boolean;
@@ -24,7 +26,7 @@ export class OutsideLedger {
 
   offer(observations: readonly Observation[]): void {
     const fresh = observations.filter(({ id }) => !this.entries.has(id));
-    const offeredAtMs = performance.now();
+    const offeredAtMs = spareNow();
     for (const observation of fresh) {
       const entered = { observation, offeredAtMs, must: false, forgiven: false };
       this.entries.set(observation.id, entered);

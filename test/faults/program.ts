@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { becomes, Patience } from './patience.js';
 
 export interface ProgramOptions {
   readonly name: string;
@@ -22,7 +23,6 @@ export class Program {
   private readonly child: ChildProcess;
   private readonly logStart: number;
   private readonly ended: Promise<void>;
-  private readonly startedAt = performance.now();
   private asked = false;
 
   constructor(private readonly options: ProgramOptions) {
@@ -68,10 +68,11 @@ export class Program {
 
   /** @throws when it is not ready in time. */
   async ready(withinMs = READY_WITHIN_MS): Promise<void> {
+    const patience = new Patience(withinMs);
     while (!(await this.options.isReady(this))) {
-      const waitedMs = performance.now() - this.startedAt;
       if (!this.alive) throw new Error(`I7: ${this.name} ended when it should have started: ${lastLine(this.log())}`);
-      if (waitedMs > withinMs) throw new Error(`I7: ${this.name} is not ready after ${Math.round(waitedMs / 1_000)} s`);
+      if (patience.isOver)
+        throw new Error(`I7: ${this.name} is not ready after ${Math.round(patience.waitedMs / 1_000)} s`);
       await sleep(50);
     }
   }
@@ -93,10 +94,7 @@ export class Program {
 
   /** Resolves false when it still lives after `withinMs`. */
   async gone(withinMs: number): Promise<boolean> {
-    const patience = new AbortController();
-    await Promise.race([this.ended, sleep(withinMs, null, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
-    return !this.alive;
+    return becomes(() => !this.alive, withinMs);
   }
 
   private read(): string {

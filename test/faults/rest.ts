@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bothHalves } from './account.js';
 import { type LedgerAnswer, ledgerCommand, type StatusAnswer, statusCommand } from './commands.js';
 import type { StoredRow } from './database-view.js';
+import { Patience } from './patience.js';
 import type { World } from './world.js';
 
 const DEADLINE_MS = 120_000;
@@ -12,7 +13,7 @@ const STILL_MS = 1_000;
 const HOPE_MS = 4_000;
 const LOOK_EVERY_MS = 200;
 /** The kit reports what it gave up every 30 s, and when it leaves. */
-const REPORTED_WITHIN_MS = 5_000;
+const REPORTED_WITHIN_MS = 10_000;
 
 export interface Evidence {
   readonly rows: readonly StoredRow[];
@@ -27,14 +28,15 @@ export async function comeToRest(world: World): Promise<Evidence> {
   if (world.kit?.alive !== true) await world.startKit();
   if (world.servers.size === 0) await world.startServer();
   api.keepShowing();
-  const deadline = performance.now() + DEADLINE_MS;
-  await waitFor(world, 'what is shown is not taken', deadline, () => api.allTaken);
-  await waitFor(world, 'the spool is not empty', deadline, async () => (await world.status())?.spool.waiting === 0);
+  const patience = new Patience(DEADLINE_MS);
+  await waitFor(world, 'what is shown is not taken', patience, () => api.allTaken);
+  await waitFor(world, 'the spool is not empty', patience, async () => (await world.status())?.spool.waiting === 0);
   await untilStill(world);
 
-  const living = await statusCommand(world.options.main, world.configFile);
-  if (!living.running) world.violations.push('`dragonsink status` does not see the running kit');
-  if (living.spool.waiting !== 0) world.violations.push(`at rest, but ${living.spool.waiting} messages wait`);
+  const living = await world.status();
+  if (living === null) world.violations.push('at rest, and the kit does not answer');
+  else if (living.spool.waiting !== 0) world.violations.push(`at rest, but ${living.spool.waiting} messages wait`);
+  complainOfResent(world, living?.counts.resent ?? 0);
   await world.stopKit();
   const status = await statusCommand(world.options.main, world.configFile);
   const ledger = await reportedLedger(world, status);
@@ -43,13 +45,20 @@ export async function comeToRest(world: World): Promise<Evidence> {
   return { rows: await world.database.rows(), status, ledger, resent: world.sendings.again };
 }
 
+/** A kit counts what it sends again; all that was on its link must be in that. Lives before took their counts with them. */
+function complainOfResent(world: World, counted: number): void {
+  const { again } = world.sendings;
+  if (world.kitLives === 1 && again > counted)
+    world.violations.push(`I9: the kit says that it resent ${counted}, on its link were ${again}`);
+}
+
 /** What the server has of it once the kit's last word has arrived. */
 async function reportedLedger(world: World, status: StatusAnswer): Promise<LedgerAnswer> {
-  const deadline = performance.now() + REPORTED_WITHIN_MS;
+  const patience = new Patience(REPORTED_WITHIN_MS);
   for (;;) {
     const ledger = await ledgerCommand(world.options.main, world.databaseUrl);
     const open = bothHalves(status, ledger, world.ledger.forgivenNumbers);
-    if (open.length === 0 || performance.now() > deadline) return ledger;
+    if (open.length === 0 || patience.isOver) return ledger;
     await sleep(LOOK_EVERY_MS);
   }
 }
@@ -58,11 +67,11 @@ async function reportedLedger(world: World, status: StatusAnswer): Promise<Ledge
 async function waitFor(
   world: World,
   not: string,
-  deadline: number,
+  patience: Patience,
   check: () => Promise<boolean> | boolean,
 ): Promise<void> {
   while (!(await check())) {
-    if (performance.now() > deadline) {
+    if (patience.isOver) {
       world.violations.push(`no rest after ${DEADLINE_MS / 1_000} s: ${not}`);
       return;
     }

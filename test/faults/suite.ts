@@ -35,7 +35,7 @@ export async function runSuite(options: SuiteOptions, postgres: SharedPostgres):
   return results;
 }
 
-async function inParallel<T>(list: readonly T[], jobs: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(list: readonly T[], jobs: number, work: (item: T) => Promise<void>): Promise<void> {
   const left = [...list];
   const worker = async (): Promise<void> => {
     for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);

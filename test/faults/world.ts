@@ -3,7 +3,6 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/simulate/ports.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
 import type { Postgres } from '../fixtures/postgres.js';
@@ -16,6 +15,7 @@ import { KIT_ID, writeKitConfig } from './kit-config.js';
 import { Link } from './link.js';
 import { Observations } from './observations.js';
 import { OutsideLedger } from './outside-ledger.js';
+import { becomes } from './patience.js';
 import { Program } from './program.js';
 import type { Random } from './random.js';
 import { Sendings } from './sendings.js';
@@ -57,6 +57,7 @@ export class World {
   readonly notes: string[] = [];
   injections = 0;
   kit: Program | null = null;
+  kitLives = 0;
   readonly servers = new Map<string, Program>();
   /** Who else of ours runs: a cloned kit. */
   readonly others = new Set<Program>();
@@ -91,7 +92,9 @@ export class World {
     const world = new World(options);
     try {
       await world.build();
-      await Promise.all([world.startServer(), world.startKit()]);
+      const server = world.startServer();
+      if (options.setup.serverFirst === true) await server;
+      await Promise.all([server, world.startKit()]);
       await world.until('kit and server are connected', () => world.connected());
       world.watch.start();
       return world;
@@ -206,6 +209,7 @@ export class World {
   launchKit(env: NodeJS.ProcessEnv = {}): Program {
     const { configFile: file, spoolFile, statusPort } = this;
     this.writeConfig({ file, spoolFile, statusPort, apiPath: this.api.beginLife(), ...this.kitLines });
+    this.kitLives += 1;
     this.kit = this.launchKitOf('kit', this.configFile, this.statusPort, { ...this.options.setup.kitEnv, ...env });
     return this.kit;
   }
@@ -328,13 +332,8 @@ export class World {
   }
 
   /** False when it does not become so. */
-  async becomes(check: () => Promise<boolean> | boolean, withinMs: number): Promise<boolean> {
-    const deadline = performance.now() + withinMs;
-    while (!(await check())) {
-      if (performance.now() > deadline) return false;
-      await sleep(100);
-    }
-    return true;
+  becomes(check: () => Promise<boolean> | boolean, withinMs: number): Promise<boolean> {
+    return becomes(check, withinMs);
   }
 
   /** What was found beside the invariants, also by those who listen. */

@@ -27,7 +27,7 @@ export const failingDisk: Fault = {
   setup: (): Setup => ({ spool: ['max_mb = 4'], perSecond: 80 }),
   async run(world, random) {
     const names = Array.from({ length: world.rounds(1, 8) }, () => random.shuffled(Object.keys(FAILURES))).flat();
-    for (const [i, name] of names.entries()) {
+    for (const [i, name] of names.slice(0, world.rounds(2, names.length)).entries()) {
       const make = FAILURES[name];
       if (make !== undefined) await fail(world, make(random), name, join(world.folder, `io-${i}`));
     }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault, Setup } from '../fault.js';
 import type { Mode } from '../link.js';
-import type { Random } from '../random.js';
+import { Random } from '../random.js';
 import type { World } from '../world.js';
 
 type Make = (random: Random) => Mode;
@@ -16,7 +16,10 @@ const MODES: Record<string, Make> = {
   'confirmations lost': () => ({ name: 'drop-confirmations' }),
   'publishes doubled': () => ({ name: 'double-publishes' }),
   'cut in a packet': () => ({ name: 'truncate' }),
-  'packets damaged': (random) => ({ name: 'damage', chance: () => random.next() }),
+  'packets damaged': (random) => {
+    const bits = new Random('bits', random.whole(1, 1_000_000)); // as many as there are packets
+    return { name: 'damage', chance: () => bits.next() };
+  },
   slow: (random) => ({ name: 'throttle', bytesPerS: random.whole(4_000, 40_000) }),
   late: (random) => ({ name: 'delay', ms: random.whole(5, 40) }),
 };

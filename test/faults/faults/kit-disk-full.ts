@@ -6,9 +6,9 @@ import { sum } from '../account.js';
 import type { Fault, Setup } from '../fault.js';
 import type { World } from '../world.js';
 
-const DISK_MB = 12;
+const DISK_MB = 6;
 const CHUNK = Buffer.alloc(64 * 1024);
-const SHOWN_AT_ONCE = 400;
+const SHOWN_AT_ONCE = 900;
 const FULL_WITHIN_MS = 60_000;
 const DRAINED_WITHIN_MS = 60_000;
 

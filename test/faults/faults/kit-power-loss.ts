@@ -17,7 +17,7 @@ export const kitPowerLoss: Fault = {
   needs: ['loop'],
   setup: (): Setup => ({ disk: 'loop' }),
   async run(world, random) {
-    const cuts = world.rounds(3, 40);
+    const cuts = world.rounds(2, 40);
     for (let i = 0; i < cuts; i += 1) {
       if (random.chance(0.6)) world.links.kit.set({ name: random.pick(['cut', 'blackhole']) });
       await sleep(random.durationMs(200, 3_000));

@@ -26,7 +26,7 @@ export const powerLossPoints: Fault = {
   async run(world, random) {
     const names = Object.keys(POINTS);
     const points = Array.from({ length: world.rounds(1, 6) }, () => random.shuffled(names)).flat();
-    for (const [i, name] of points.slice(0, world.rounds(3, points.length)).entries()) {
+    for (const [i, name] of points.slice(0, world.rounds(2, points.length)).entries()) {
       const point = POINTS[name];
       if (point === undefined) continue;
       const report = join(world.folder, `power-cut-${i}`);

@@ -20,7 +20,7 @@ export const slowLink: Fault = {
   }),
   async run(world) {
     world.links.kit.set({ name: 'cut' });
-    await world.bulk(world.rounds(1_500, 100_000));
+    await world.bulk(world.rounds(1_000, 100_000));
     world.links.kit.set({ name: 'throttle', bytesPerS: BYTES_PER_S });
     world.injections += 1;
     await world.until('the kit is connected', () => world.connected(), 120_000);
