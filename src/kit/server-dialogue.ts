@@ -34,8 +34,9 @@ export class ServerDialogue {
     const word = servers.acknowledged(ack.store_id);
     if (word === 'ignore') return;
     session()?.onAcknowledgement();
-    const isFirst = acknowledgements.take(ack);
-    // With the first, what was handed over waits again; after a silence, everything does.
-    if (isFirst || word === 'return') session()?.restart();
+    // After a silence everything waits again, before anything that this one sets free makes room for more.
+    if (word === 'return') session()?.restart();
+    // With the first one, what was handed over does.
+    if (acknowledgements.take(ack)) session()?.restart();
   }
 }

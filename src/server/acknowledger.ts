@@ -77,7 +77,8 @@ export class Acknowledger {
   private tell(kitId: string, kit: Kit, atOnce: boolean): void {
     // Also when there is nothing to say: so a kit learns that a server is there.
     if (atOnce) this.send(kitId, kit, true);
-    while (kit.pending.unanswered >= this.options.credit * PROMPT_SHARE) this.send(kitId, kit);
+    const many = Math.max(1, this.options.credit * PROMPT_SHARE);
+    while (kit.pending.unanswered >= many) this.send(kitId, kit);
     this.arm(kitId, kit);
   }
 

@@ -16,7 +16,7 @@ import { realMs, VirtualTime } from './delivery-model/virtual-time.js';
 import type { Ground } from './delivery-model/world.js';
 
 const { DELIVERY_MODEL_RUNS: askedRuns, DELIVERY_MODEL_SEED: askedSeed } = process.env;
-const RUNS = Number(askedRuns ?? 2_500);
+const RUNS = Number(askedRuns ?? 2_000);
 const FIXED_SEED = 20_261_125;
 const SEED = Number(askedSeed ?? (askedRuns === undefined ? FIXED_SEED : Date.now() % 1e9));
 /** Within so many schedules each fault is found; most of them within ten. */

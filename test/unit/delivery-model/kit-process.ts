@@ -1,4 +1,5 @@
 // A kit's process on the real code: what it hears it accepts, and its publisher and its reporter talk to a simulated link.
+import { setMaxListeners } from 'node:events';
 import type { Logger } from '../../../src/base/log.js';
 import type { Delivery } from '../../../src/kit/delivery.js';
 import { type Heard, Intake } from '../../../src/kit/intake.js';
@@ -41,6 +42,8 @@ export class KitProcess {
     private readonly time: VirtualTime,
   ) {
     const { delivery, qos, drainRateKbps } = settings;
+    // A flapping link leaves one for each of its connections, until the time that it waited for is over.
+    setMaxListeners(0, this.stopping.signal);
     this.watched = new WatchedSpool(place.disk, place.book, () => this.link?.abandon());
     const { spool } = this.watched;
     const onSpoolError = (error: Error): void => place.outside.fail(`the spool fails: ${error.message}`);

@@ -56,6 +56,7 @@ export class ServerProcess {
       decoder: new Decoder(DEFAULT_TOPICS),
       acknowledger: new Acknowledger({
         storeId: this.database.storeId,
+        // An acknowledger that offers nothing would have to answer what nobody may send.
         credit: Math.max(1, this.credit),
         publish: ({ topic, payload, qos, retain }) => {
           if (this.life === life && this.isLinked)
