@@ -133,6 +133,12 @@ export class PublishSession {
 
   /** What is not acknowledged goes again, as backlog: a server is new, or is back, or is gone. */
   restart(): void {
+    this.forgetSent();
+    this.pump();
+  }
+
+  /** The same, without sending anything yet. */
+  forgetSent(): void {
     this.settling.settle();
     this.ackWindow.clear();
     this.lanes = this.freshLanes();
@@ -140,7 +146,6 @@ export class PublishSession {
     for (const { row, replay, isReleased } of this.inFlight.values()) {
       if (!isReleased) this.ackWindow.remember(row, replay);
     }
-    this.pump();
   }
 
   /** An acknowledgement came. */

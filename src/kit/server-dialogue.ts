@@ -34,9 +34,10 @@ export class ServerDialogue {
     const word = servers.acknowledged(ack.store_id);
     if (word === 'ignore') return;
     session()?.onAcknowledgement();
-    // After a silence everything waits again, before anything that this one sets free makes room for more.
-    if (word === 'return') session()?.restart();
+    // After a silence everything waits again, before what this one sets free makes room for more.
+    if (word === 'return') session()?.forgetSent();
     // With the first one, what was handed over does.
     if (acknowledgements.take(ack)) session()?.restart();
+    else session()?.pump();
   }
 }

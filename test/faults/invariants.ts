@@ -8,6 +8,8 @@ import type { World } from './world.js';
 export interface Verdict {
   readonly accepted: number;
   readonly stored: number;
+  /** By damage that was done on purpose to the spool's file. */
+  readonly destroyed: number;
   readonly lost: number;
   readonly doubled: number;
   readonly evicted: number;
@@ -55,6 +57,7 @@ export function judge(world: World, evidence: Evidence): Verdict {
   return {
     accepted: entries.filter(({ must, observation: { id } }) => must || stored.has(id)).length,
     stored: rows.length,
+    destroyed: entries.filter(({ must, forgiven, observation: { id } }) => must && forgiven && !stored.has(id)).length,
     lost: lost.length,
     doubled: doubled.length,
     evicted: givenUp.evicted,

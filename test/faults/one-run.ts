@@ -28,7 +28,7 @@ export interface RunResult extends Verdict {
   readonly kept: string | null;
 }
 
-const NOTHING = { accepted: 0, stored: 0, lost: 0, doubled: 0, evicted: 0, resent: 0 };
+const NOTHING = { accepted: 0, stored: 0, destroyed: 0, lost: 0, doubled: 0, evicted: 0, resent: 0 };
 
 export async function oneRun(options: RunOptions): Promise<RunResult> {
   const { fault, seed, long } = options;

@@ -10,6 +10,7 @@ export interface FaultSummary {
   readonly injections: number;
   readonly accepted: number;
   readonly stored: number;
+  readonly destroyed: number;
   readonly lost: number;
   readonly doubled: number;
   readonly evicted: number;
@@ -36,6 +37,7 @@ export function summarise(faults: readonly Fault[], results: readonly RunResult[
       injections: total(({ injections }) => injections),
       accepted: total(({ accepted }) => accepted),
       stored: total(({ stored }) => stored),
+      destroyed: total(({ destroyed }) => destroyed),
       lost: total(({ lost }) => lost),
       doubled: total(({ doubled }) => doubled),
       evicted: total(({ evicted }) => evicted),
@@ -58,6 +60,7 @@ const COLUMNS = [
   'injections',
   'accepted',
   'stored',
+  'destroyed',
   'lost',
   'doubled',
   'evicted',

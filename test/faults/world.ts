@@ -37,7 +37,7 @@ export interface WorldOptions {
 const MIB = 1024 * 1024;
 const DEFAULT_CAP_MB = 2_048;
 const FEED_EVERY_MS = 50;
-const PER_SECOND = 40;
+const PER_SECOND = { short: 20, long: 40 };
 /** In the long form a kit lives for minutes, and asks no more than DragonSync answers. */
 const POLL_S = { short: 1, long: 2 };
 /** Shown at once: the answer stays well below what the kit reads. */
@@ -284,7 +284,9 @@ export class World {
     this.servers.delete(name);
   }
 
-  feed(perSecond = this.options.setup.perSecond ?? PER_SECOND): void {
+  feed(): void {
+    const { setup, long } = this.options;
+    const perSecond = setup.perSecond ?? (long ? PER_SECOND.long : PER_SECOND.short);
     clearInterval(this.feeding);
     let owed = 0;
     this.feeding = setInterval(() => {

@@ -73,7 +73,7 @@ export const damagedSpool: Fault = {
   setup: () => ({ spool: ['max_mb = 8'] }),
   async run(world, random) {
     const names = random.shuffled(Object.keys(DAMAGES));
-    for (const name of names.slice(0, world.rounds(3, names.length))) {
+    for (const name of names.slice(0, world.rounds(2, names.length))) {
       await fillAndStop(world, random);
       world.watch.close();
       world.notes.push(`${name}: ${world.ledger.forgive(readSpool(world.spoolFile).values())} rows were in it`);

@@ -13,7 +13,7 @@ export const kitKill: Fault = {
   needs: [],
   setup: (random) => ({ database: random.pick(['sqlite', 'postgres']) }),
   async run(world, random) {
-    const kills = world.rounds(2, 140);
+    const kills = world.rounds(1, 140);
     for (let i = 0; i < kills; i += 1) {
       await sleep(random.durationMs(100, 1_500));
       await world.killKit();
@@ -21,7 +21,7 @@ export const kitKill: Fault = {
       await world.startKit();
     }
     const points = Array.from({ length: world.rounds(1, 10) }, () => random.shuffled(POINTS)).flat();
-    for (const point of points.slice(0, world.rounds(4, points.length))) {
+    for (const point of points.slice(0, world.rounds(3, points.length))) {
       await world.killKit();
       const kit = world.launchKit(dieAt('kit', point, random.whole(1, 2)));
       if (await kit.gone(POINT_WITHIN_MS)) {

@@ -20,7 +20,7 @@ export const serverKill: Fault = {
     const own = world.options.setup.database === 'postgres' ? POSTGRES_POINTS : [];
     const all = [...POINTS, ...ACK_POINTS, ...own];
     const points = Array.from({ length: world.rounds(1, 12) }, () => random.shuffled(all)).flat();
-    for (const point of points.slice(0, world.rounds(4, points.length))) {
+    for (const point of points.slice(0, world.rounds(3, points.length))) {
       await world.endServer();
       const server = world.launchServer('fault', dieAt('server', point, random.whole(1, 2)));
       if (await server.gone(POINT_WITHIN_MS)) world.injections += 1;
