@@ -1,5 +1,6 @@
 // The kit as its user runs it: a real process, a real mosquitto, DragonSync's API in front.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { readSqlite } from '../../src/base/sqlite.js';
 import type { KitStatus } from '../../src/schema/status.js';
@@ -147,6 +148,7 @@ describe('dragonsink kit', () => {
     const { heard, listener, proxy, files, start } = await setUp(t);
     const bodies = new Map<string, string>();
     const readSpool = (): void => {
+      if (!existsSync(files.spoolFile)) return; // killed before it had made one
       const db = readSqlite(files.spoolFile);
       for (const row of db.prepare('SELECT epoch, seq, body FROM message_0').all() as Record<string, unknown>[]) {
         bodies.set(
