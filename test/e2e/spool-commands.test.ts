@@ -8,6 +8,7 @@ import { takeByHand } from '../../src/kit/acknowledgements.js';
 import { Control } from '../../src/kit/control.js';
 import type { Ack } from '../../src/schema/ack.js';
 import type { KitStatus } from '../../src/schema/status.js';
+import { openStore } from '../../src/server/stores/open-store.js';
 import type { Spool, SpoolRow } from '../../src/spool/spool.js';
 import { Heard } from '../fixtures/heard.js';
 import { KIT, type KitSpool, kitRows, kitSpool } from '../fixtures/kit-spool.js';
@@ -299,6 +300,7 @@ describe('dragonsink spool beside `dragonsink kit`', () => {
     const [exported, acked, database] = ['out.jsonl', 'ack.jsonl', 'server.db'].map((name) => join(folder, name));
     const argv = ['--config', files.configFile];
     assert.equal((await dragonsink('spool', 'export', '--to', `${exported}`, ...argv)).code, 0);
+    await (await openStore(`sqlite:${database}`)).close(); // as a server that has started once has made it
     for (let round = 0; round < 2; round += 1) {
       await dragonsinkJson('ingest-file', `${exported}`, '--ack-file', `${acked}`, '--database', `sqlite:${database}`);
       const { count } = await dragonsinkJson<{ count: number }>('spool', 'ack', `${acked}`, ...argv);
