@@ -20,7 +20,7 @@ export async function missingHere(): Promise<Missing> {
     const cleanup = new Cleanup();
     try {
       mkdirSync(join(folder, need));
-      probe(join(folder, need), cleanup);
+      await probe(join(folder, need), cleanup);
     } catch (error: unknown) {
       missing.set(need, `${fix} (${(error as Error).message.trim().split('\n').at(-1)})`);
     }
@@ -30,23 +30,27 @@ export async function missingHere(): Promise<Missing> {
   return missing;
 }
 
-const PROBES: readonly (readonly [Need, (folder: string, cleanup: Cleanup) => void, string])[] = [
-  ['compiler', () => void execFileSync('cc', ['--version'], { stdio: 'ignore' }), 'apt-get install -y gcc libc6-dev'],
+const PROBES: readonly (readonly [Need, (folder: string, cleanup: Cleanup) => Promise<void>, string])[] = [
+  [
+    'compiler',
+    async () => void execFileSync('cc', ['--version'], { stdio: 'ignore' }),
+    'apt-get install -y gcc libc6-dev',
+  ],
   [
     'tmpfs',
-    (folder, cleanup) => {
-      spoolDisk({ tmpfsMb: 1 }, join(folder, 'spool'), cleanup);
+    async (folder, cleanup) => {
+      await spoolDisk({ tmpfsMb: 1 }, join(folder, 'spool'), cleanup);
     },
     'needs root: it mounts a tmpfs',
   ],
   [
     'loop',
-    (folder, cleanup) => {
+    async (folder, cleanup) => {
       const spool = join(folder, 'spool');
-      const disk = spoolDisk('loop', spool, cleanup);
-      disk.powerOff();
+      const disk = await spoolDisk('loop', spool, cleanup);
+      await disk.powerOff();
       if (canWrite(join(spool, 'file'))) throw new Error('the file system lives on after the power cut');
-      disk.powerOn();
+      await disk.powerOn();
     },
     'needs root, a loop device, mkfs.ext4 and python3: it cuts the power of an ext4 in a file',
   ],

@@ -12,6 +12,7 @@ const STILL_MS = 1_000;
 /** With the spool empty and something not there, so long something may still come. */
 const HOPE_MS = 4_000;
 const LOOK_EVERY_MS = 200;
+const ANSWERS_WITHIN_MS = 10_000;
 /** The kit reports what it gave up every 30 s, and when it leaves. */
 const REPORTED_WITHIN_MS = 10_000;
 
@@ -33,16 +34,25 @@ export async function comeToRest(world: World): Promise<Evidence> {
   await waitFor(world, 'the spool is not empty', patience, async () => (await world.status())?.spool.waiting === 0);
   await untilStill(world);
 
-  const living = await world.status();
-  if (living === null) world.violations.push('at rest, and the kit does not answer');
-  else if (living.spool.waiting !== 0) world.violations.push(`at rest, but ${living.spool.waiting} messages wait`);
-  complainOfResent(world, living?.counts.resent ?? 0);
+  const living = await askUntilAnswered(world);
+  if (living.spool.waiting !== 0) world.violations.push(`at rest, but ${living.spool.waiting} messages wait`);
+  complainOfResent(world, living.counts.resent ?? 0);
   await world.stopKit();
   const status = await statusCommand(world.options.main, world.configFile);
   const ledger = await reportedLedger(world, status);
   for (const id of [...world.servers.keys()]) await world.endServer('SIGTERM', id);
   await watch.stop();
   return { rows: await world.database.rows(), status, ledger, resent: world.sendings.again };
+}
+
+async function askUntilAnswered(world: World): Promise<StatusAnswer> {
+  const patience = new Patience(ANSWERS_WITHIN_MS);
+  for (;;) {
+    const status = await world.status();
+    if (status !== null) return status;
+    if (patience.isOver) throw new Error('at rest, and the kit does not answer');
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 /** A kit counts what it sends again; all that was on its link must be in that. Lives before took their counts with them. */

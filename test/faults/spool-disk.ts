@@ -1,15 +1,16 @@
 // The file system under the spool: the test's own folder, an ext4 in a file that can lose power, or a small tmpfs.
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Cleanup } from './cleanup.js';
 import type { Setup } from './fault.js';
 
 export interface SpoolDisk {
   /** From now on nothing reaches the disk: what was not synced is lost. */
-  powerOff(how?: PowerCut): void;
+  powerOff(how?: PowerCut): Promise<void>;
   /** After the processes are gone: mounts it again, as a boot would. */
-  powerOn(): void;
+  powerOn(): Promise<void>;
 }
 
 /** EXT4_GOING_FLAGS_*: with everything flushed, with the journal flushed, with nothing. */
@@ -19,40 +20,43 @@ const FLAGS: Record<PowerCut, number> = { 'flush-all': 0, 'flush-journal': 1, 'f
 const LOOP_MB = 64;
 const POWER_CUT = join(import.meta.dirname, 'power-cut.py');
 const NO_POWER_SWITCH: SpoolDisk = {
-  powerOff: () => {
+  powerOff: async () => {
     throw new Error('this disk has no power switch');
   },
-  powerOn: () => {},
+  powerOn: async () => {},
 };
 
-export function spoolDisk(kind: Setup['disk'], folder: string, cleanup: Cleanup): SpoolDisk {
+export async function spoolDisk(kind: Setup['disk'], folder: string, cleanup: Cleanup): Promise<SpoolDisk> {
   mkdirSync(folder);
   if (kind === undefined) return NO_POWER_SWITCH;
   if (kind !== 'loop') {
-    run('mount', '-t', 'tmpfs', '-o', `size=${kind.tmpfsMb}m`, 'dragonsink-fault', folder);
+    await run('mount', '-t', 'tmpfs', '-o', `size=${kind.tmpfsMb}m`, 'dragonsink-fault', folder);
     cleanup.add(() => run('umount', '-l', folder));
     return NO_POWER_SWITCH;
   }
   const image = join(dirname(folder), 'spool.img');
-  run('truncate', '-s', `${LOOP_MB}M`, image);
-  run('mkfs.ext4', '-q', '-F', image);
-  const mount = (): void => run('mount', '-o', 'loop', image, folder);
-  mount();
+  await run('truncate', '-s', `${LOOP_MB}M`, image);
+  await run('mkfs.ext4', '-q', '-F', image);
+  const mount = (): Promise<void> => run('mount', '-o', 'loop', image, folder);
+  await mount();
   let mounted = true;
-  cleanup.add(() => {
-    if (mounted) run('umount', '-l', folder);
+  cleanup.add(async () => {
+    if (mounted) await run('umount', '-l', folder);
   });
   return {
     powerOff: (how = 'flush-nothing') => run('python3', POWER_CUT, folder, String(FLAGS[how])),
-    powerOn: () => {
-      run('umount', folder);
+    powerOn: async () => {
+      await run('umount', folder);
       mounted = false;
-      mount();
+      await mount();
       mounted = true;
     },
   };
 }
 
-function run(command: string, ...args: string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+const execute = promisify(execFile);
+
+/** It may take its time, and must not keep the other worlds' links from working meanwhile. */
+async function run(command: string, ...args: string[]): Promise<void> {
+  await execute(command, args);
 }

@@ -106,7 +106,7 @@ export class World {
 
   private async build(): Promise<void> {
     const { setup } = this.options;
-    this.disk = spoolDisk(setup.disk, join(this.folder, 'spool'), this.cleanup);
+    this.disk = await spoolDisk(setup.disk, join(this.folder, 'spool'), this.cleanup);
     this.apiPort = await this.api.start();
     this.cleanup.add(() => this.api.stop());
     await this.buildBroker();

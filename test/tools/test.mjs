@@ -107,8 +107,8 @@ function check() {
 function test({ unit, e2e, faults }) {
   const passed = [];
   if (unit.length > 0) passed.push(stage('unit', () => runTests(unit, 2)));
-  // The end-to-end tests measure waiting times and start many processes: one file after another.
-  if (e2e.length > 0) passed.push(stage('e2e', () => runTests(e2e, 1)));
+  // The end-to-end tests measure waiting times and start many processes: a few files beside each other.
+  if (e2e.length > 0) passed.push(stage('e2e', () => runTests(e2e, 3)));
   if (faults.length > 0) passed.push(stage('faults', () => runTests(faults, 1, FAULTS_TIMEOUT_MS)));
   return passed.length > 0 && passed.every(Boolean);
 }

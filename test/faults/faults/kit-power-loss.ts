@@ -49,7 +49,7 @@ async function cutPower(world: World, how: PowerCut): Promise<void> {
   world.api.disturb();
   await world.watch.look();
   world.watch.close();
-  world.disk.powerOff(how);
+  await world.disk.powerOff(how);
   world.injections += 1;
   await world.killKit();
   // Nothing is heard a second time.
@@ -60,7 +60,7 @@ async function cutPower(world: World, how: PowerCut): Promise<void> {
 
 /** After the kit has ended: the disk comes back, and the kit starts by itself. */
 export async function boot(world: World): Promise<void> {
-  world.disk.powerOn();
+  await world.disk.powerOn();
   const check = quickCheck(world.spoolFile);
   if (check !== 'ok') world.violations.push(`I7: the spool after a power cut: ${check}`);
   world.watch.open();
