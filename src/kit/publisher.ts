@@ -112,7 +112,9 @@ export class Publisher {
     const { delivery, log } = this.options;
     this.servers.begin();
     if (delivery === 'broker') return;
-    link.onMessage((message) => this.onMessage(message, kitId));
+    link.onMessage((message) => {
+      this.onMessage(message, kitId);
+    });
     try {
       await link.subscribe(serverFilters(kitId), 1);
       this.isDeaf = false;

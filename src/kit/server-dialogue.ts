@@ -19,13 +19,13 @@ export class ServerDialogue {
 
   hello(hello: Hello, retained: boolean): void {
     const { spool, servers, session } = this.options;
-    const wasServed = servers.isServed;
+    const { isServed: wasServed, count: before } = servers;
     const isNews = servers.hello(hello, retained);
     // What brokers have for nobody goes to the first server that comes. A retained hello may be of one that is long gone;
     // of one that is there, the answer to our first status does the same.
     if (isNews && !retained && spool.storeId() === null) spool.takeBack();
-    // With the last server gone, nobody's acknowledgement is waited for.
-    if (isNews || wasServed !== servers.isServed) session()?.restart();
+    // With the last server gone, nobody's acknowledgement is waited for; with one of several, perhaps in vain.
+    if (isNews || wasServed !== servers.isServed || servers.count < before) session()?.restart();
     else session()?.pump();
   }
 

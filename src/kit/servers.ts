@@ -67,6 +67,11 @@ export class Servers {
     this.log.warn('messages are out, and no server has acknowledged any for 30 s: the servers count as away');
   }
 
+  /** How many there are: of servers that share the load, one that leaves may take along what was on its way to it. */
+  get count(): number {
+    return this.there.length;
+  }
+
   get isServed(): boolean {
     return !this.isMute && this.there.length > 0;
   }
