@@ -99,15 +99,20 @@ interface SpoolOptions {
 }
 const spoolCommands = () => import('./cli/spool.js');
 
-function messageId(text: string): number {
-  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError('a number that `dragonsink spool list` shows');
-  return Number(text);
+/** `list` is the command that shows the numbers. */
+function numberOf(list: string): (text: string) => number {
+  return (text) => {
+    if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError(`a number that \`${list}\` shows`);
+    return Number(text);
+  };
 }
-const idArgument = (): Argument => new Argument('<id>', 'as `dragonsink spool list` shows it').argParser(messageId);
-const idsArgument = (): Argument =>
-  new Argument('[ids...]', 'as `dragonsink spool list` shows them').argParser((text: string, ids: number[] = []) => [
+const SPOOL_LIST = 'dragonsink spool list';
+const idArgument = (list = SPOOL_LIST): Argument =>
+  new Argument('<id>', `as \`${list}\` shows it`).argParser(numberOf(list));
+const idsArgument = (list = SPOOL_LIST): Argument =>
+  new Argument('[ids...]', `as \`${list}\` shows them`).argParser((text: string, ids: number[] = []) => [
     ...ids,
-    messageId(text),
+    numberOf(list)(text),
   ]);
 
 /** A subcommand for some of the messages in quarantine, or `--all`. */
@@ -172,6 +177,129 @@ spool
   .addOption(configOption())
   .option('--json', 'one JSON object')
   .action(run(async (options: SpoolOptions) => (await spoolCommands()).spoolNewId(options)));
+
+const kits = program.command('kits').description('the kits that the server knows, and those it polls');
+interface KitsOptions {
+  readonly database?: string;
+  readonly json?: boolean;
+}
+const kitsCommands = () => import('./cli/kits.js');
+const kitArgument = (): Argument => new Argument('<id>', 'as `dragonsink kits list` shows it');
+const kitsCommand = (usage: string, description: string): Command =>
+  kits
+    .command(usage)
+    .description(description)
+    .option('--database <url>', 'instead of DATABASE_URL')
+    .option('--json', 'one JSON object');
+
+kitsCommand('list', 'every kit: where it comes from, whether it is there, and how many rows it has').action(
+  run(async (options: KitsOptions) => (await kitsCommands()).kitsList(options)),
+);
+
+kitsCommand('show', 'one kit, with a summary of its ledger')
+  .addArgument(kitArgument())
+  .action(run(async (id: string, options: KitsOptions) => (await kitsCommands()).kitsShow(id, options)));
+
+kitsCommand('add', 'poll a kit over HTTP, also one that is known by MQTT')
+  .addArgument(new Argument('<id>', 'the uid that the kit shows at /status'))
+  .requiredOption('--api-url <url>', 'its DragonSync API, as http://HOST:8088')
+  .option('--name <name>', 'what people call it; unless given, its id')
+  .option('--location <place>', 'where it stands')
+  .action(
+    run(async (id: string, options: KitsOptions & { apiUrl: string; name?: string; location?: string }) =>
+      (await kitsCommands()).kitsAdd(id, options),
+    ),
+  );
+
+kitsCommand('rename', 'give a kit the name that people call it')
+  .addArgument(kitArgument())
+  .argument('<name>')
+  .action(
+    run(async (id: string, name: string, options: KitsOptions) => (await kitsCommands()).kitsRename(id, name, options)),
+  );
+
+kitsCommand('enable', 'poll it again')
+  .addArgument(kitArgument())
+  .action(run(async (id: string, options: KitsOptions) => (await kitsCommands()).kitsEnable(id, true, options)));
+
+kitsCommand('disable', 'stop polling it; what it sends over MQTT is stored all the same')
+  .addArgument(kitArgument())
+  .action(run(async (id: string, options: KitsOptions) => (await kitsCommands()).kitsEnable(id, false, options)));
+
+kitsCommand(
+  'remove',
+  'delete a kit from the list; its next message registers it again (DATABASE_MAINTAIN_URL, where set)',
+)
+  .addArgument(kitArgument())
+  .option('--data', 'with all its rows, its ledger and its rejects')
+  .option('--yes', 'really')
+  .action(
+    run(async (id: string, options: KitsOptions & { yes?: boolean; data?: boolean }) =>
+      (await kitsCommands()).kitsRemove(id, options),
+    ),
+  );
+
+const rejects = program.command('rejects').description('messages that could not be stored, and why');
+interface RejectsOptions {
+  readonly database?: string;
+  readonly json?: boolean;
+}
+const rejectsCommands = () => import('./cli/rejects.js');
+const REJECTS_LIST = 'dragonsink rejects list';
+const REASONS = 'json, schema, kit, time, retention, database or internal';
+
+function atLeastOne(text: string): number {
+  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError('a number from 1 to 999999');
+  return Number(text);
+}
+
+rejects
+  .command('list')
+  .description('the newest of them, and how many there are for each reason')
+  .option('--kit <id>', 'of one kit only')
+  .option('--reason <reason>', REASONS)
+  .addOption(new Option('--limit <n>', 'at most so many').default(50).argParser(atLeastOne))
+  .option('--database <url>', 'instead of DATABASE_URL')
+  .option('--json', 'one JSON object')
+  .action(
+    run(async (options: RejectsOptions & { kit?: string; reason?: string; limit: number }) =>
+      (await rejectsCommands()).rejectsList(options),
+    ),
+  );
+
+rejects
+  .command('show')
+  .description('one of them, with what was kept of the message')
+  .addArgument(idArgument(REJECTS_LIST))
+  .option('--raw', 'only the bytes that came')
+  .option('--database <url>', 'instead of DATABASE_URL')
+  .option('--json', 'one JSON object')
+  .action(
+    run(async (id: number, options: RejectsOptions & { raw?: boolean }) =>
+      (await rejectsCommands()).rejectsShow(id, options),
+    ),
+  );
+
+rejects
+  .command('retry')
+  .description('read them again and store what can be stored now (DATABASE_MAINTAIN_URL, where set)')
+  .addArgument(idsArgument(REJECTS_LIST))
+  .option('--reason <reason>', `all of one reason: ${REASONS}`)
+  .option('--kit <id>', 'all of one kit')
+  .option('--all', 'all of them')
+  .option('--database <url>', 'instead of both settings')
+  .option('--json', 'one JSON object')
+  .action(
+    async (
+      ids: number[] = [],
+      options: RejectsOptions & { kit?: string; reason?: string; all?: boolean },
+      command: Command,
+    ) => {
+      const isFiltered = options.all === true || options.reason !== undefined || options.kit !== undefined;
+      if (ids.length > 0 === isFiltered) command.error('error: name some ids, or --reason, --kit or --all');
+      await run(async () => (await rejectsCommands()).rejectsRetry(ids, options))();
+    },
+  );
 
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");

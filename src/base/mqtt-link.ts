@@ -50,6 +50,9 @@ export interface IncomingMessage {
   ack(): void;
 }
 
+/** While what it returns is pending, nothing more is read from the connection, PINGRESP neither; it never rejects. */
+export type MessageHandler = (message: IncomingMessage) => Promise<void> | undefined;
+
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_PACKET_BYTES = 65_536;
 const SESSION_EXPIRY_S = 30 * 24 * 3600;
@@ -101,22 +104,26 @@ function startClient(options: LinkOptions): MqttClient {
  */
 class Inbox {
   private readonly early: IncomingMessage[] = [];
-  private handle: (message: IncomingMessage) => void = (message) => this.early.push(message);
+  private handle: MessageHandler = (message) => {
+    this.early.push(message);
+  };
 
   constructor(private readonly client: MqttClient) {
     client.handleMessage = (packet, done) => {
       const { topic, qos, retain } = packet;
       const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-      this.handle({ topic, payload, qos, retain, ack: () => this.acknowledge(packet) });
+      const room = this.handle({ topic, payload, qos, retain, ack: () => this.acknowledge(packet) });
       // An error keeps mqtt.js from sending the PUBACK itself and lets its parser go on (mqtt src/lib/handlers/publish.ts).
       // Of QoS 2, which we do not subscribe to, only mqtt.js itself can end the handshake.
-      done(packet.qos === 1 ? new Error('acknowledged later') : undefined);
+      const goOn = (): void => done(packet.qos === 1 ? new Error('acknowledged later') : undefined);
+      if (room instanceof Promise) void room.then(goOn);
+      else goOn();
     };
   }
 
-  open(handle: (message: IncomingMessage) => void): void {
+  open(handle: MessageHandler): void {
     this.handle = handle;
-    for (const message of this.early.splice(0)) handle(message);
+    for (const message of this.early.splice(0)) void handle(message);
   }
 
   private acknowledge({ qos, messageId }: IPublishPacket): void {
@@ -174,7 +181,7 @@ export class MqttLink {
    * message) delivers the next one only after the last was acknowledged, and holds back PINGRESP behind it.
    * What came before this call is kept for it.
    */
-  onMessage(handle: (message: IncomingMessage) => void): void {
+  onMessage(handle: MessageHandler): void {
     this.inbox.open(handle);
   }
 
@@ -215,6 +222,16 @@ export class MqttLink {
     try {
       if (!this.open) throw new Error('connection closed');
       await this.client.subscribeAsync([...topics], { qos });
+    } catch (thrown: unknown) {
+      throw explainSubscribe(topics, thrown);
+    }
+  }
+
+  /** @throws BrokerError `closed`. */
+  async unsubscribe(topics: readonly string[]): Promise<void> {
+    try {
+      if (!this.open) throw new Error('connection closed');
+      await this.client.unsubscribeAsync([...topics]);
     } catch (thrown: unknown) {
       throw explainSubscribe(topics, thrown);
     }

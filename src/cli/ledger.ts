@@ -6,6 +6,7 @@ import { isoMicros } from '../schema/time.js';
 import type { LedgerEntry, Store } from '../server/store.js';
 import { openExistingStore } from '../server/stores/open-store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
+import { columns } from './table.js';
 
 export interface LedgerOptions {
   readonly kit?: string;
@@ -113,7 +114,7 @@ function describe({ entries, rows, doubled, rejects }: Report): string {
   const counted = Object.entries(rows).map(([kind, n]) => `${n} ${kind}`);
   const missing = entries.reduce((sum, entry) => sum + sizeOf(entry.missing), 0);
   return [
-    table([COLUMNS.map(([heading]) => heading), ...cells]),
+    columns([COLUMNS.map(([heading]) => heading), ...cells]),
     `\nrows: ${counted.join(', ')}; stored twice: ${doubled}; rejects: ${rejects}; missing: ${missing}\n`,
   ].join('');
 }
@@ -129,17 +130,4 @@ function shown(ranges: readonly Range[]): string {
   const some = ranges.slice(0, MAX_SHOWN).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
   const more = ranges.length > MAX_SHOWN ? [`and ${ranges.length - MAX_SHOWN} ranges more`] : [];
   return `${sizeOf(ranges)}: ${[...some, ...more].join(' ')}`;
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }

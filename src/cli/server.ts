@@ -1,42 +1,46 @@
 // `dragonsink server`: from the environment to a running server.
-import { ConfigError } from '../base/errors.js';
 import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger } from '../base/log.js';
 import { Server, type ServerOptions } from '../server/server.js';
 import { openStore } from '../server/stores/open-store.js';
+import { Health } from '../server/web/health.js';
+import { Metrics } from '../server/web/metrics.js';
+import { WebServer } from '../server/web/web-server.js';
 import { describeProblem } from '../settings/problems.js';
 import { loadServerSettings, type ServerSettings } from '../settings/server-settings.js';
+import { topicsOf } from './topics.js';
 
 export async function serverCommand(): Promise<number> {
   const { settings, warnings } = loadServerSettings(process.env);
-  if (!settings.MQTT_INGEST_ENABLED) {
-    throw new ConfigError('MQTT_INGEST_ENABLED=false leaves the server nothing to do', {
-      code: 'config',
-      hint: 'set it to true, or stop this server',
-    });
-  }
   const log = createLogger(settings.LOG_LEVEL);
   for (const warning of warnings) log.warn(describeProblem(warning));
+  const health = new Health();
+  // Only polling: no broker is awaited.
+  if (!settings.MQTT_INGEST_ENABLED) health.setBroker(true);
+  const metrics = new Metrics(health);
   const server = new Server({
-    openStore: () => openStore(settings.DATABASE_URL),
-    broker: brokerOf(settings),
-    serverId: settings.SERVER_ID,
-    topics: {
-      drones: settings.MQTT_TOPIC_DRONES,
-      perDroneBase: settings.MQTT_TOPIC_DRONE_PREFIX,
-      aircraft: settings.MQTT_TOPIC_AIRCRAFT,
-      signals: settings.MQTT_TOPIC_SIGNALS,
-      systemBase: settings.MQTT_TOPIC_SYSTEM,
+    openStore: async () => {
+      const store = await openStore(settings.DATABASE_URL);
+      health.opened(() => store.ledger(''));
+      return store;
     },
+    broker: settings.MQTT_INGEST_ENABLED ? brokerOf(settings) : null,
+    serverId: settings.SERVER_ID,
+    shareGroup: settings.MQTT_SHARE_GROUP === '' ? null : settings.MQTT_SHARE_GROUP,
+    topics: topicsOf(settings),
     log,
+    recorder: metrics,
   });
-  await runParts([server], log, stopSignal(log));
+  const { HTTP_HOST: host, HTTP_PORT: port } = settings;
+  const web = port === 0 ? [] : [new WebServer({ host, port, health, metrics, log })];
+  // First, so that it can be asked while the database is still away.
+  await runParts([...web, server], log, stopSignal(log));
   return 0;
 }
 
 const KEEPALIVE_S = 30;
 
-function brokerOf(settings: ServerSettings): ServerOptions['broker'] {
+function brokerOf(settings: ServerSettings): NonNullable<ServerOptions['broker']> {
   const { MQTT_TLS_ENABLED: tls, MQTT_AUTH_ENABLED: auth } = settings;
   const set = (value: string): string | undefined => (value === '' ? undefined : value);
   return {

@@ -21,6 +21,7 @@ export interface DragonSyncApiOptions {
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 8 * 1024 * 1024;
 const DEFAULT_RETRY_AFTER_MS = 60_000;
+const UNREACHABLE = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN']);
 const LOOPBACK = /^(127\.|localhost$|\[::1\]$)/;
 
 /** DragonSync asks to be left alone for `retryAfterMs`. */
@@ -152,6 +153,10 @@ export class DragonSyncApi {
     if (code === 'ECONNREFUSED') {
       const hint = 'is DragonSync running, and is api_enabled = true in its config.ini?';
       return new SourceError(`nothing listens at ${this.options.baseUrl}`, { ...details, code: 'refused', hint });
+    }
+    if (UNREACHABLE.has(code)) {
+      const hint = 'is the host in the URL right, and is there a way to it?';
+      return new SourceError(`${where}: ${message}`, { ...details, code: 'unreachable', hint });
     }
     const hint = 'the answer broke off: DragonSync may have been restarted';
     return new SourceError(`${where}: ${message}`, { ...details, code: 'garbage', hint });

@@ -86,9 +86,20 @@ export function ingestFilters(names: TopicNames): string[] {
     names.aircraft,
     names.signals,
     `${names.systemBase}/+/attrs`,
+    ...olderSystemTopics(names),
     'wardragon/service/+/availability',
     'wardragon/sink/+/status',
   ];
+}
+
+/** Of a kit's health, before the topic said whose: the message does. */
+function olderSystemTopics({ systemBase }: TopicNames): string[] {
+  return [systemBase, `${systemBase}/attrs`];
+}
+
+/** Of these, the ones whose messages are retained: a subscriber gets the last of each. */
+export function stateFilters(names: TopicNames): string[] {
+  return [`${names.perDroneBase}/#`, 'wardragon/service/+/availability', 'wardragon/sink/+/status'];
 }
 
 export type ParsedTopic =
@@ -103,6 +114,7 @@ export function parseTopic(names: TopicNames, topic: string): ParsedTopic {
   if (topic === names.drones) return { about: 'history', kind: 'drone', kitLevel: null };
   if (topic === names.aircraft) return { about: 'history', kind: 'aircraft', kitLevel: null };
   if (topic === names.signals) return { about: 'history', kind: 'signal', kitLevel: null };
+  if (olderSystemTopics(names).includes(topic)) return { about: 'history', kind: 'system', kitLevel: null };
   const system = levelBetween(`${names.systemBase}/`, topic, '/attrs');
   if (system !== null) return { about: 'history', kind: 'system', kitLevel: system };
   const [, , service, status] = KIT_TOPIC.exec(topic) ?? [];

@@ -11,6 +11,8 @@ export interface AcknowledgerOptions {
   readonly storeId: string;
   /** How many unacknowledged messages the hello offers a kit. */
   readonly credit: number;
+  /** Whether other servers get a part of each kit's messages. */
+  readonly shares?: boolean;
   /** Sends at once, or drops it when there is no link. */
   readonly publish: (message: OutgoingMessage) => void;
   readonly nowUs: Clock;
@@ -21,6 +23,8 @@ export interface AcknowledgerOptions {
 const EVERY_MS = 5_000;
 /** Of the credit: so often that a kit with a full window never waits for word. */
 const PROMPT_SHARE = 1 / 3;
+/** Of a window that is full, each member of a share may have but a part: so many may share. */
+const MAX_MEMBERS = 16;
 /** Kit ids come from outside: beyond this many the one that has been quiet longest is forgotten. */
 const MAX_KITS = 1_000;
 
@@ -77,7 +81,8 @@ export class Acknowledger {
   private tell(kitId: string, kit: Kit, atOnce: boolean): void {
     // Also when there is nothing to say: so a kit learns that a server is there.
     if (atOnce) this.send(kitId, kit, true);
-    const many = Math.max(1, this.options.credit * PROMPT_SHARE);
+    const { credit, shares = false } = this.options;
+    const many = Math.max(1, (credit * PROMPT_SHARE) / (shares ? MAX_MEMBERS : 1));
     while (kit.pending.unanswered >= many) this.send(kitId, kit);
     this.arm(kitId, kit);
   }

@@ -1,8 +1,9 @@
 // Takes a batch apart for a database that refuses something in it, down to the one part that it is, and says what is
 // stored in its place.
+import { bytesOf } from './decode.js';
+import { MAX_KEPT_BYTES } from './rejects.js';
 import type { Batch, KitReport, Observation, Reject } from './store.js';
 
-const MAX_KEPT_BYTES = 16_384;
 const NOTHING: Batch = { observations: [], rejects: [], contacts: [], reports: [] };
 
 /** How many parts it can be taken into. */
@@ -40,9 +41,20 @@ export function replacementOf({ observations, rejects, reports }: Batch, error: 
 }
 
 function observationAsReject(observation: Observation, error: Error): Reject {
-  const { kitId, kind, identity, timeUs } = observation;
-  const shown = { time_us: timeUs, ...observation.columns, extra: observation.extra };
-  return { ...asReject(shown, error), kitId, kind, identity };
+  const { kitId, kind, identity, timeUs, source } = observation;
+  const known = { kitId, kind, identity };
+  if (source === undefined) {
+    const shown = { time_us: timeUs, ...observation.columns, extra: observation.extra };
+    return { ...asReject(shown, error), ...known };
+  }
+  const { topic, original, receivedUs } = source;
+  return {
+    ...asReject({}, error),
+    ...known,
+    topic,
+    receivedUs,
+    payload: bytesOf(original).subarray(0, MAX_KEPT_BYTES),
+  };
 }
 
 function reportAsReject(report: KitReport, error: Error): Reject {

@@ -5,6 +5,10 @@ import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { type Kind, perKind } from '../schema/kinds.js';
 import { cut, replacementOf, sizeOf } from './batch-parts.js';
+import { FairQueue } from './fair-queue.js';
+import { ownerOf, Quota } from './quota.js';
+import { type Recorder, SILENT } from './recorder.js';
+import { RejectAllowance } from './reject-allowance.js';
 import type { Batch, CommitCounts, CommitResult, CommittedStream, KindCounts, Store } from './store.js';
 
 export interface Received {
@@ -22,58 +26,90 @@ export interface BatcherOptions {
   /** The database went away, or came back. */
   readonly onStore: (state: 'ok' | 'down') => void;
   readonly log: Logger;
+  readonly recorder?: Recorder;
   readonly backoff?: Backoff;
 }
 
 const MAX_BATCH_ROWS = 500;
+/** Beyond it nothing more is read; a broker that keeps to our receive maximum never gets there. */
 const MAX_WAITING = 10_000;
 /** Messages at QoS 0 are not held back by the broker: beyond this they are dropped, and the others keep their room. */
 const MAX_WAITING_ONCE = 5_000;
+/** A commit that takes longer waits for something: that is no kit's fault. */
+const SLOW_MS = 2_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
 
 export class Batcher {
   readonly counts: CommitCounts = noCounts();
   dropped = 0;
-  private waiting: Received[] = [];
+  private readonly waiting = new FairQueue<Received>();
+  private readonly quota: Quota;
+  private readonly allowance: RejectAllowance;
   /** Of those, how many come only once. */
   private waitingOnce = 0;
   private running: Promise<void> | null = null;
   private readonly stopping = new AbortController();
   private readonly backoff: Backoff;
+  private readonly recorder: Recorder;
   private problem = '';
   /** Dropped since the last time that nothing waited. */
   private droppedNow = 0;
   private worksSinceMs = performance.now();
   private committedMs = 0;
+  /** Since when the commit under way runs. */
+  private commitsSinceMs: number | null = null;
+  /** Who waits for room. */
+  private readonly held: (() => void)[] = [];
 
   constructor(private readonly options: BatcherOptions) {
     this.backoff = options.backoff ?? new Backoff(BACKOFF);
+    this.recorder = options.recorder ?? SILENT;
+    this.quota = new Quota(options);
+    this.allowance = new RejectAllowance(options);
   }
 
   get waitingCount(): number {
-    return this.waiting.length;
+    return this.waiting.size;
   }
 
-  /** False when there is no room for it: then it is dropped. */
-  add(received: Received): boolean {
+  /**
+   * Takes it in, or drops it: when it is of those that come only once and too many of them wait, and when its kit is over
+   * its quota, unless the database is away: then nothing is acknowledged.
+   *
+   * @returns what resolves when there is room for more; nothing when there is. mosquitto with `max_inflight_messages 0`
+   *   sends all it has, whatever our receive maximum.
+   */
+  add(received: Received): Promise<void> | undefined {
     const comesOnce = received.from === null;
-    if (this.waiting.length >= MAX_WAITING || (comesOnce && this.waitingOnce >= MAX_WAITING_ONCE)) {
+    this.recorder.received(received.batch);
+    const owner = ownerOf(received.batch);
+    if (this.works && !this.quota.admits(owner, received.batch, this.waiting.sizeOf(owner))) {
+      this.recorder.overQuota(received.batch);
+      this.tell(received.ack);
+      return undefined;
+    }
+    if (comesOnce && this.waitingOnce >= MAX_WAITING_ONCE) {
       if (this.droppedNow === 0) this.options.log.error('too many messages wait for the database: dropping new ones');
       this.dropped += 1;
+      this.recorder.dropped(received.batch);
       this.droppedNow += 1;
-      return false;
+      return undefined;
     }
-    this.waiting.push(received);
+    this.waiting.push(owner, received);
+    this.recorder.waiting(this.waiting.size);
     if (comesOnce) this.waitingOnce += 1;
     this.running ??= this.run().finally(() => {
       this.running = null;
     });
-    return true;
+    if (this.waiting.size < MAX_WAITING) return undefined;
+    return new Promise((resolve) => this.held.push(resolve));
   }
 
   /** The connection is gone: what is not being committed yet comes again on the next one, and would wait twice. */
   forget(from: object): void {
-    this.waiting = this.waiting.filter((received) => received.from !== from);
+    this.waiting.keep((received) => received.from !== from);
+    this.recorder.waiting(this.waiting.size);
+    this.letIn();
   }
 
   /** For how long commits have gone well since then, up to the last one. */
@@ -87,11 +123,20 @@ export class Batcher {
     await this.running;
   }
 
+  private get works(): boolean {
+    return this.problem === '' && performance.now() - (this.commitsSinceMs ?? Number.POSITIVE_INFINITY) < SLOW_MS;
+  }
+
+  private letIn(): void {
+    if (this.waiting.size < MAX_WAITING) for (const goOn of this.held.splice(0)) goOn();
+  }
+
   private async run(): Promise<void> {
     await sleep(0); // what arrived in the same packet comes along
-    while (this.waiting.length > 0) {
+    while (this.waiting.size > 0) {
       const taken = this.take();
-      const batch = merge(taken.map((received) => received.batch));
+      this.letIn();
+      const batch = this.allowance.mark(merge(taken.map((received) => received.batch)));
       const result = await this.commit(batch);
       // Null: stopped while the database was away.
       if (result === null) return;
@@ -116,25 +161,26 @@ export class Batcher {
 
   /** Whole messages only: an array is acknowledged when all of it is there. */
   private take(): Received[] {
-    let rows = 0;
-    let count = 0;
-    for (const { batch, from } of this.waiting) {
-      if (count > 0 && rows >= MAX_BATCH_ROWS) break;
-      rows += batch.observations.length + batch.rejects.length + batch.reports.length;
-      count += 1;
-      if (from === null) this.waitingOnce -= 1;
-    }
-    return this.waiting.splice(0, count);
+    const taken = this.waiting.take(MAX_BATCH_ROWS, ({ batch }) => rowsOf(batch));
+    this.waitingOnce -= taken.filter(({ from }) => from === null).length;
+    this.recorder.waiting(this.waiting.size);
+    return taken;
   }
 
   private async commit(batch: Batch): Promise<CommitResult | null> {
     for (;;) {
       try {
-        const result = await this.options.store.commit(batch);
+        const startedMs = performance.now();
+        this.commitsSinceMs = startedMs;
+        const result = await this.options.store.commit(batch).finally(() => {
+          this.commitsSinceMs = null;
+        });
         this.healthy();
+        this.tell(() => this.recorder.committed(batch, result, (this.committedMs - startedMs) / 1_000));
         return result;
       } catch (thrown: unknown) {
         if (thrown instanceof AppError && thrown.code === 'data') return this.bisect(batch, thrown);
+        this.recorder.commitFailed();
         this.failing(toError(thrown));
         if (this.stopping.signal.aborted) return null;
         await sleep(this.backoff.next(), this.stopping.signal);
@@ -149,12 +195,18 @@ export class Batcher {
       const [first, second] = cut(batch);
       const before = await this.commit(first);
       const after = before && (await this.commit(second));
-      return after && { counts: add(before.counts, after.counts), streams: [...before.streams, ...after.streams] };
+      return (
+        after && {
+          counts: add(before.counts, after.counts),
+          rejects: [...before.rejects, ...after.rejects],
+          streams: [...before.streams, ...after.streams],
+        }
+      );
     }
-    const instead = replacementOf(batch, error);
+    const instead = this.allowance.mark(replacementOf(batch, error));
     if (sizeOf(instead) > 0) return this.commit(instead);
     this.options.log.error({ code: error.code }, `left out, for the database takes it in no form: ${error.message}`);
-    return { counts: noCounts(), streams: [] };
+    return { counts: noCounts(), rejects: [], streams: [] };
   }
 
   private healthy(): void {
@@ -171,9 +223,14 @@ export class Batcher {
   private failing(error: Error): void {
     const { code, hint } = error instanceof AppError ? error : { code: 'unknown', hint: undefined };
     if (this.problem === '') this.tell(() => this.options.onStore('down'));
+    this.recorder.store('down', error.message);
     if (this.problem !== code) this.options.log.error({ code, hint }, `database: ${error.message}; trying again`);
     this.problem = code;
   }
+}
+
+function rowsOf({ observations, rejects, reports }: Batch): number {
+  return observations.length + rejects.length + reports.length;
 }
 
 function merge(batches: readonly Batch[]): Batch {

@@ -6,8 +6,10 @@ import { type SinkEnvelope, sinkEnvelope } from '../schema/envelope.js';
 import type { Kind } from '../schema/kinds.js';
 import { isKitId } from '../schema/kit-id.js';
 import { MESSAGES } from '../schema/messages.js';
+import { inTodaysForm } from '../schema/older-forms.js';
 import { kitStatus } from '../schema/status.js';
 import { kitLevel, type ParsedTopic, parseTopic, type TopicNames } from '../schema/topics.js';
+import { MAX_KEPT_BYTES } from './rejects.js';
 import { toReport } from './report.js';
 import { toRow } from './rows.js';
 import type { Batch, Contact, Identity, Observation, Reject } from './store.js';
@@ -18,10 +20,13 @@ export interface Incoming {
   readonly payload: Buffer;
   /** Microseconds since 1970, the server's clock. */
   readonly receivedUs: number;
+  /** By which its time is judged, when that is not when it arrived: a day ahead of then may be past by now. */
+  readonly nowUs?: number;
 }
 
 export const MAX_PAYLOAD_BYTES = 65_536;
-const MAX_KEPT_BYTES = 16_384;
+/** Of an array: more than the shortest messages that fit; each could be a reject of its own, from two bytes. */
+const MAX_ELEMENTS = 1_000;
 /** Kits whose topic level is not their id; more than one server will ever see. */
 const MAX_LEVELS = 10_000;
 
@@ -52,7 +57,10 @@ export class Decoder {
   private availability({ payload, receivedUs }: Incoming, level: string): Batch {
     const kitId = this.kitOfLevel.get(level) ?? level;
     const said = payload.toString();
-    if (!isKitId(kitId) || (said !== 'online' && said !== 'offline')) return EMPTY;
+    if (!isKitId(kitId)) throw new PayloadError(`not a kit id: ${kitId}`, { code: 'kit' });
+    if (said !== 'online' && said !== 'offline') {
+      throw new PayloadError('neither online nor offline', { code: 'schema' });
+    }
     return { ...EMPTY, contacts: [{ kitId, atUs: receivedUs, online: said === 'online' }] };
   }
 
@@ -72,18 +80,21 @@ export class Decoder {
   /** One object, or (as old documents have it) an array of them; one bad element does not cost its neighbours. */
   private history(incoming: Incoming, topic: History): Batch {
     const body = parseText(incoming.payload);
+    if (Array.isArray(body) && body.length === 0) throw new PayloadError('an empty list', { code: 'schema' });
+    if (Array.isArray(body) && body.length > MAX_ELEMENTS)
+      throw new PayloadError(`${body.length} elements, at most ${MAX_ELEMENTS}`, { code: 'schema' });
     const observations: Observation[] = [];
     const contacts: Contact[] = [];
     const rejects: Reject[] = [];
     for (const element of Array.isArray(body) ? body : [body]) {
       const known: Known = { kind: topic.kind };
+      const original = Array.isArray(body) ? element : incoming.payload;
       try {
-        const observation = this.observation(incoming, topic, element, known);
+        const observation = this.observation(incoming, topic, element, original, known);
         observations.push(observation);
         contacts.push({ kitId: observation.kitId, atUs: incoming.receivedUs, online: true });
       } catch (thrown: unknown) {
-        const payload = Array.isArray(body) ? Buffer.from(JSON.stringify(element)) : incoming.payload;
-        rejects.push(rejectOf({ ...incoming, payload }, thrown, known));
+        rejects.push(rejectOf({ ...incoming, payload: bytesOf(original) }, thrown, known));
       }
     }
     return { observations, rejects, contacts: latestPerKit(contacts), reports: [] };
@@ -92,26 +103,30 @@ export class Decoder {
   private observation(
     incoming: Incoming,
     { kind, kitLevel: level }: History,
-    element: unknown,
+    sent: unknown,
+    original: unknown,
     known: Known,
   ): Observation {
-    if (!isObject(element)) throw new PayloadError('not an object', { code: 'schema' });
+    if (!isObject(sent)) throw new PayloadError('not an object', { code: 'schema' });
+    const element = inTodaysForm(kind, sent);
     const sink = readEnvelope(element);
     known.kitId = this.kitIdOf(kind, element, level);
     known.identity = sink === null ? null : { epoch: sink.epoch, seq: sink.seq };
     const parsed = MESSAGES[kind].safeParse(element);
     if (!parsed.success) throw schemaError(parsed.error);
     const times = timesOf(kind, parsed.data as JsonObject, sink, incoming.receivedUs);
-    checkTimes(kind, times, incoming.receivedUs);
+    checkTimes(kind, times, incoming.nowUs ?? incoming.receivedUs);
     const row = toRow(kind, parsed.data as JsonObject, element);
     if (times.arrival) row.extra['time_source'] = 'arrival';
     this.remember(known.kitId);
-    return { kind, kitId: known.kitId, identity: known.identity, ...times.key, ...row };
+    const replay = sink?.replay === true ? { replay: true as const } : {};
+    const source = { topic: incoming.topic, original, receivedUs: incoming.receivedUs };
+    return { kind, kitId: known.kitId, identity: known.identity, ...times.key, ...row, ...replay, source };
   }
 
   /** Never from a drone's id: DragonSync leaves `seen_by` null for some, and that made drones into kits. */
   private kitIdOf(kind: Kind, message: JsonObject, level: string | null): string {
-    const candidates = [message['seen_by']];
+    const candidates = [message['seen_by'], message['kit_id']];
     if (kind === 'system')
       candidates.push(message['id'], level === null ? null : (this.kitOfLevel.get(level) ?? level));
     const found = candidates.find(isKitId);
@@ -173,6 +188,11 @@ function rejectOf({ topic, payload, receivedUs }: Incoming, thrown: unknown, kno
     detail: toError(thrown).message,
     payload: payload.subarray(0, MAX_KEPT_BYTES),
   };
+}
+
+/** An element of an array has no bytes of its own. */
+export function bytesOf(original: unknown): Buffer {
+  return Buffer.isBuffer(original) ? original : Buffer.from(JSON.stringify(original));
 }
 
 function latestPerKit(contacts: readonly Contact[]): Contact[] {

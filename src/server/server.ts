@@ -1,4 +1,4 @@
-// The server role: MQTT in, the database behind it.
+// The server role: MQTT and kits' APIs in, the database behind it.
 import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, StoreError, toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
@@ -8,16 +8,22 @@ import { Acknowledger } from './acknowledger.js';
 import { Batcher } from './batcher.js';
 import { Decoder } from './decode.js';
 import { Housekeeping } from './housekeeping.js';
+import { KitExpiry } from './kit-expiry.js';
+import { Pollers } from './poller/pollers.js';
+import { type Recorder, SILENT } from './recorder.js';
 import type { Store } from './store.js';
 import { CREDIT, Subscriber, type SubscriberOptions } from './subscriber.js';
 
 export interface ServerOptions {
   /** Opens the database, and makes its tables where they are missing. */
   readonly openStore: () => Promise<Store>;
-  readonly broker: SubscriberOptions['broker'];
+  /** Null subscribes to none: kits are only polled. */
+  readonly broker: SubscriberOptions['broker'] | null;
   readonly serverId: string;
+  readonly shareGroup: SubscriberOptions['shareGroup'];
   readonly topics: TopicNames;
   readonly log: Logger;
+  readonly recorder?: Recorder;
 }
 
 const BACKOFF = { minMs: 500, maxMs: 15_000 };
@@ -78,32 +84,50 @@ export class Server implements Part {
     const { code, hint } = error instanceof AppError ? error : { code: error.name, hint: undefined };
     const level = code === this.problem ? 'debug' : 'error';
     this.problem = code;
+    this.options.recorder?.store('down', error.message);
     this.options.log[level]({ code, hint }, `database: ${error.message}; trying again`);
   }
 
   /** Only with a database behind us is there a reason to take messages from the broker. */
   private async serve(store: Store): Promise<void> {
-    const { topics, broker, serverId, log } = this.options;
+    const { topics, broker, serverId, shareGroup, log, recorder = SILENT } = this.options;
     this.store = store;
     const { storeId } = store;
     const acknowledger = new Acknowledger({
       storeId,
       credit: CREDIT,
-      publish: (message) => subscriber.publish(message),
+      shares: shareGroup !== null,
+      publish: (message) => subscriber?.publish(message),
       nowUs: () => Date.now() * 1_000,
     });
     const batcher = new Batcher({
       store,
       onCommitted: (batch, streams) => acknowledger.committed(batch, streams),
-      onStore: (state) => subscriber.setStore(state),
+      onStore: (state) => subscriber?.setStore(state),
       log,
+      recorder,
     });
     const decoder = new Decoder(topics);
-    const subscriber = new Subscriber({ broker, serverId, storeId, topics, decoder, batcher, acknowledger, log });
+    const subscriber =
+      broker &&
+      new Subscriber({
+        broker,
+        serverId,
+        shareGroup,
+        storeId,
+        topics,
+        decoder,
+        batcher,
+        acknowledger,
+        log,
+        recorder,
+      });
     this.parts = [
       new Housekeeping(store, log),
+      new KitExpiry(store.kits, log),
       { name: 'batcher', start: () => {}, stop: () => batcher.stop() },
-      subscriber,
+      ...(subscriber === null ? [] : [subscriber]),
+      new Pollers({ kits: store.kits, serverId, topics, decoder, batcher, log }),
     ];
     for (const part of this.parts) await part.start();
     log.info({ serverId, storeId }, 'the database is open');

@@ -4,6 +4,8 @@
 import type { JsonObject } from '../base/json.js';
 import type { Kind } from '../schema/kinds.js';
 import type { Range } from '../schema/ranges.js';
+import type { Kits } from './kits.js';
+import type { Rejects } from './rejects.js';
 
 /** A message's place in its kit's ledger; messages of a stock DragonSync have none. */
 export interface Identity {
@@ -33,6 +35,20 @@ export interface Observation {
    * lies within so many microseconds before `keyUs`.
    */
   readonly foldWithinUs?: number;
+  /** The kit says that it comes late. */
+  readonly replay?: true;
+  /** Asked for over HTTP: no word that the kit sends over MQTT. */
+  readonly polled?: true;
+  /** What it was made of, for the case that the database refuses the row. */
+  readonly source?: Source;
+}
+
+/** A message as it came. */
+export interface Source {
+  readonly topic: string;
+  /** Its bytes; of an element of an array, the element. */
+  readonly original: unknown;
+  readonly receivedUs: number;
 }
 
 /** A message that could not become a row, kept where it can be seen. */
@@ -47,6 +63,8 @@ export interface Reject {
   readonly detail: string;
   /** The raw bytes, at most 16 KiB of them. */
   readonly payload: Buffer;
+  /** False beyond what is kept of so many: received and counted like the others, and not there to be seen. */
+  readonly kept?: false;
 }
 
 /** A kit was heard, or said (or its last will did) that it is gone. */
@@ -110,6 +128,8 @@ export interface CommittedStream {
 
 export interface CommitResult {
   readonly counts: CommitCounts;
+  /** Those of the batch that were not there. */
+  readonly rejects: readonly Pick<Reject, 'kind' | 'reason' | 'kept'>[];
   readonly streams: readonly CommittedStream[];
 }
 
@@ -149,6 +169,8 @@ export type Clock = () => number;
 export interface Store {
   /** Made with the database, and the same for its life. */
   readonly storeId: string;
+  readonly kits: Kits;
+  readonly rejects: Rejects;
 
   /**
    * Commits a batch durably, once. An observation whose identity is in the ledger is refused; else one whose natural

@@ -1,8 +1,9 @@
-// The server's side of the broker: one persistent session at QoS 1, so that the broker keeps what comes while we are
-// away, and a retained hello that tells kits we are here.
+// The server's side of the broker: one session at QoS 1, which the broker keeps with what comes while we are away unless
+// we share with others (subscriptions.ts), and a retained hello that tells kits we are here.
 import { randomBytes } from 'node:crypto';
-import { beforeAbort } from '../base/abort.js';
-import { Backoff, sleep } from '../base/backoff.js';
+import { beforeAbort, within } from '../base/abort.js';
+import { Backoff } from '../base/backoff.js';
+import { toError } from '../base/errors.js';
 import { keepLinked } from '../base/keep-linked.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
@@ -14,10 +15,13 @@ import {
   openLink,
 } from '../base/mqtt-link.js';
 import type { Hello } from '../schema/hello.js';
-import { helloTopic, ingestFilters, type TopicNames } from '../schema/topics.js';
+import { helloTopic, type TopicNames } from '../schema/topics.js';
 import type { Acknowledger } from './acknowledger.js';
 import type { Batcher } from './batcher.js';
 import type { Decoder } from './decode.js';
+import { MAX_WAITING_OF_KIT } from './quota.js';
+import { type Recorder, SILENT } from './recorder.js';
+import { Subscriptions } from './subscriptions.js';
 import { Unconfirmed } from './unconfirmed.js';
 
 export interface SubscriberOptions {
@@ -25,14 +29,20 @@ export interface SubscriberOptions {
   readonly serverId: string;
   readonly storeId: string;
   readonly topics: TopicNames;
+  /** The group whose members share the kits' messages; null when this server takes them all. */
+  readonly shareGroup: string | null;
   readonly decoder: Decoder;
   readonly batcher: Batcher;
   readonly acknowledger: Pick<Acknowledger, 'stop'>;
   readonly log: Logger;
+  readonly recorder?: Recorder;
 }
 
-/** How many messages the broker may have unacknowledged with us: also the bound of our memory. */
-const RECEIVE_MAXIMUM = 1_000;
+/**
+ * How many messages the broker may have unacknowledged with us: also the bound of our memory. Twice what one kit may have
+ * waiting (quota.ts): a kit that sends too much must not take all the places.
+ */
+const RECEIVE_MAXIMUM = 2 * MAX_WAITING_OF_KIT;
 /** How many unacknowledged messages a kit may have with us. */
 export const CREDIT = 1_500;
 const BACKOFF = { minMs: 500, maxMs: 30_000 };
@@ -45,14 +55,22 @@ export class Subscriber implements Part {
   /** Rises when the broker has lost our session: what it had for us is gone, and kits must send it again. */
   private session = 1;
   private connections = 0;
+  /** Of the newest message, in microseconds since 1970. */
+  private receivedUs = 0;
   private storeState: 'ok' | 'down' = 'ok';
   private link: MqttLink | null = null;
-  /** We have said hello on this link: before, we would not hear what it brings. */
-  private saidHello = false;
+  /** Of this link, once we have said hello on it: before, we would not hear what it brings. */
+  private subscriptions: Subscriptions | null = null;
+  /** Nothing more is taken. */
+  private hasLeft = false;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: SubscriberOptions) {}
+  private readonly recorder: Recorder;
+
+  constructor(private readonly options: SubscriberOptions) {
+    this.recorder = options.recorder ?? SILENT;
+  }
 
   start(): void {
     this.running = this.run();
@@ -66,20 +84,27 @@ export class Subscriber implements Part {
   /** Tells the kits whether the database takes anything. */
   setStore(state: 'ok' | 'down'): void {
     this.storeState = state;
-    if (this.saidHello) this.publish(this.hello(true)); // else the one to come says it
+    const { link, subscriptions } = this;
+    if (link === null || subscriptions === null) return; // the hello to come says it
+    this.sayStore(link, subscriptions).catch(() => {}); // closed: the next connection begins with it
   }
 
   /** Sends on the connection that is there, or drops it. */
   publish(message: OutgoingMessage): void {
-    this.link?.publish(message).catch(() => {}); // closed: whoever needs it asks again
+    const { link, recorder } = this;
+    link?.publish(message).then(
+      () => recorder.acknowledged(),
+      () => {}, // closed: whoever needs it asks again
+    );
   }
 
   private run(): Promise<void> {
-    const { broker, serverId, log } = this.options;
+    const { broker, serverId, shareGroup, log } = this.options;
     const clientId = `dragonsink-${serverId}`;
-    const settings = { ...broker, clientId, clean: false, receiveMaximum: RECEIVE_MAXIMUM, will: this.hello(false) };
+    const clean = shareGroup !== null;
+    const settings = { ...broker, clientId, clean, receiveMaximum: RECEIVE_MAXIMUM, will: this.hello(false) };
     return keepLinked({
-      open: () => openLink(settings),
+      open: () => this.open(settings),
       use: (link) => this.use(link),
       backoff: new Backoff(BACKOFF),
       log,
@@ -87,9 +112,19 @@ export class Subscriber implements Part {
     });
   }
 
+  private async open(settings: LinkOptions): Promise<MqttLink> {
+    try {
+      return await openLink(settings);
+    } catch (thrown: unknown) {
+      this.recorder.broker(false, toError(thrown).message);
+      throw thrown;
+    }
+  }
+
   private async use(link: MqttLink): Promise<void> {
-    const { batcher, log } = this.options;
+    const { batcher, topics, shareGroup, log } = this.options;
     const { signal } = this.stopping;
+    const subscriptions = new Subscriptions(link, topics, shareGroup);
     const unconfirmed = new Unconfirmed({ batcher, onStuck: () => this.letGo(link, 'a message was never confirmed') });
     this.link = link;
     // Before the subscription: a persistent session delivers at once.
@@ -97,37 +132,49 @@ export class Subscriber implements Part {
     this.connections += 1;
     if (this.connections > 1 && !link.sessionPresent) {
       this.session += 1;
-      log.warn('the broker had lost our session: what it kept for us is gone');
+      this.recorder.sessionLost();
+      if (shareGroup === null) log.warn('the broker had lost our session: what it kept for us is gone');
     }
     try {
-      const gone = Promise.race([link.closed, this.introduce(link).then(() => link.closed)]);
+      const introduced = this.introduce(link, subscriptions);
+      const gone = Promise.race([link.closed, introduced.then(() => link.closed)]);
       gone.catch(() => {}); // when the stop has come before, nobody waits for it
       await beforeAbort(gone, signal);
-      if (signal.aborted) await this.leave(link);
+      if (signal.aborted) await this.leave(link, subscriptions);
     } finally {
       this.link = null;
-      this.saidHello = false;
+      this.subscriptions = null;
+      this.recorder.broker(false);
       unconfirmed.stop();
       batcher.forget(link);
     }
   }
 
-  private take(link: MqttLink, { topic, payload, qos, ack }: IncomingMessage, unconfirmed: Unconfirmed): void {
+  private take(
+    link: MqttLink,
+    { topic, payload, qos, ack }: IncomingMessage,
+    unconfirmed: Unconfirmed,
+  ): Promise<void> | undefined {
     // What is not taken the broker keeps; without this, leaving would last as long as anything comes.
-    if (this.stopping.signal.aborted || this.link !== link) return;
+    if (this.hasLeft || this.link !== link) return undefined;
     const { batcher, decoder } = this.options;
-    const batch = decoder.decode({ topic, payload, receivedUs: Date.now() * 1_000 });
-    if (qos === 0) {
-      batcher.add({ batch, ack, from: null });
-      return;
-    }
-    // A broker never repeats a message on the connection that had it, and this one would hold its place for ever.
-    if (!batcher.add({ batch, ack: unconfirmed.take(ack), from: link })) this.letGo(link, 'no room for a message');
+    // No two at the same time: a reject is told from another by its time, topic and bytes (stores/rejects.ts).
+    this.receivedUs = Math.max(this.receivedUs + 1, Date.now() * 1_000);
+    const batch = decoder.decode({ topic, payload, receivedUs: this.receivedUs });
+    if (qos === 0) return batcher.add({ batch, ack, from: null });
+    return batcher.add({ batch, ack: unconfirmed.take(ack), from: link });
   }
 
-  private async introduce(link: MqttLink): Promise<void> {
-    await link.subscribe(ingestFilters(this.options.topics), 1);
-    this.saidHello = true;
+  private async introduce(link: MqttLink, subscriptions: Subscriptions): Promise<void> {
+    await subscriptions.begin();
+    this.subscriptions = subscriptions;
+    await this.sayStore(link, subscriptions);
+    if (this.link === link) this.recorder.broker(true);
+  }
+
+  /** A kit that hears of it sends again: not to us, when we can't store it, and to us as well, when we can. */
+  private async sayStore(link: MqttLink, subscriptions: Subscriptions): Promise<void> {
+    await subscriptions.setMember(this.storeState === 'ok');
     await link.publish(this.hello(true));
   }
 
@@ -135,17 +182,18 @@ export class Subscriber implements Part {
   private letGo(link: MqttLink, why: string): void {
     if (this.link !== link) return;
     this.link = null;
-    this.options.log.warn(`${why}: connecting anew, so that the broker sends it again`);
+    this.options.log.warn(`${why}: connecting anew, so that it comes again`);
     void link.end();
   }
 
   /** What was taken is committed and acknowledged over this last connection. */
-  private async leave(link: MqttLink): Promise<void> {
+  private async leave(link: MqttLink, subscriptions: Subscriptions): Promise<void> {
+    // What is on its way to a member of a share is taken first: nobody would keep it.
+    await within(GOODBYE_MS, Promise.race([subscriptions.setMember(false), link.closed]));
+    this.hasLeft = true;
     await this.options.batcher.stop();
     this.options.acknowledger.stop();
-    const said = new AbortController();
-    const goodbye = Promise.race([link.publish(this.hello(false)), link.closed]);
-    await Promise.race([goodbye, sleep(GOODBYE_MS, said.signal)]).finally(() => said.abort());
+    await within(GOODBYE_MS, Promise.race([link.publish(this.hello(false)), link.closed]));
   }
 
   private hello(online: boolean): OutgoingMessage {

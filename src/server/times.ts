@@ -11,7 +11,7 @@ const SECOND_US = 1_000_000;
 const DAY_US = 86_400 * SECOND_US;
 /** No kit is older: a clock that says so was never set. */
 const EARLIEST_US = Date.UTC(2015, 0, 1) * 1_000;
-/** An aircraft that DragonSync sends without any time, and again every 2 s, for as long as nothing changes. */
+/** What is sent without any time (aircraft by DragonSync) is sent again every 2 s, for as long as nothing changes. */
 const FOLD_WITHIN_US = 60 * SECOND_US;
 /** How long raw rows are kept (WarDragon Analytics' retention policies), in microseconds. */
 export const RETENTION_US: Record<Kind, number> = {
@@ -32,7 +32,7 @@ export function timesOf(kind: Kind, message: JsonObject, sink: SinkEnvelope | nu
   const thing = thingOf(kind, message);
   const observed = observedAt(kind, message);
   if (observed === null) {
-    if (kind !== 'aircraft') throw new PayloadError('no time', { code: 'time' });
+    if (!mayLackATime(kind, message)) throw new PayloadError('no time', { code: 'time' });
     const content = { ...message, sink: null };
     const key = { thing: `${thing}#${contentHash(content)}`, keyUs: receivedUs, timeUs: receivedUs };
     return { key: { ...key, foldWithinUs: FOLD_WITHIN_US }, arrival: true };
@@ -55,18 +55,32 @@ export function checkTimes(kind: Kind, { key: { timeUs } }: Times, nowUs: number
   }
 }
 
+const TIME_FIELDS: Readonly<Record<Kind, readonly string[]>> = {
+  drone: ['observed_at', 'last_update_time'],
+  aircraft: ['observed_at', 'last_update_time'],
+  signal: ['observed_at'],
+  system: ['observed_at', 'updated'],
+};
+const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/**
+ * DragonSync's aircraft never have one, and older forms of drones and signals have no field for it. One that is null, or
+ * that nobody can read, is another thing: then the time of its arrival would be a guess.
+ */
+function mayLackATime(kind: Kind, message: JsonObject): boolean {
+  if (kind === 'aircraft') return true;
+  return kind !== 'system' && TIME_FIELDS[kind].every((field) => message[field] === undefined);
+}
+
 /** Seconds since 1970. */
 function observedAt(kind: Kind, message: JsonObject): number | null {
-  const fallback = {
-    drone: 'last_update_time',
-    aircraft: 'last_update_time',
-    signal: 'observed_at',
-    system: 'updated',
-  };
-  for (const field of ['observed_at', fallback[kind]]) {
+  for (const field of TIME_FIELDS[kind]) {
     const value = message[field];
     // Beyond that a microsecond is no longer exact, and no date is.
     if (typeof value === 'number' && Math.abs(value) < 8e9) return value;
   }
-  return null;
+  const { timestamp } = message;
+  if (typeof timestamp !== 'string' || !ISO_8601.test(timestamp)) return null;
+  const millis = Date.parse(timestamp);
+  return Number.isNaN(millis) ? null : millis / 1_000;
 }

@@ -63,12 +63,15 @@ function warnOfTypos(env: NodeJS.ProcessEnv, problems: Problems): void {
 }
 
 function checkLogin(draft: ServerDraft): void {
-  const { MQTT_AUTH_ENABLED, MQTT_USERNAME, MQTT_PASSWORD, MQTT_VERSION } = draft.values;
+  const { MQTT_AUTH_ENABLED, MQTT_USERNAME, MQTT_PASSWORD, MQTT_VERSION, MQTT_SHARE_GROUP } = draft.values;
   if (MQTT_VERSION === '3.1.1') {
     draft.warn(
       'MQTT_VERSION',
       '3.1.1: the broker alone decides how long it keeps the session and how much it sends at once',
     );
+  }
+  if (MQTT_SHARE_GROUP !== '' && MQTT_VERSION !== '5') {
+    draft.fail('MQTT_SHARE_GROUP', `needs MQTT 5, and MQTT_VERSION is ${MQTT_VERSION}`, 'MQTT_VERSION=5');
   }
   if (MQTT_AUTH_ENABLED) {
     if (MQTT_USERNAME === '') {

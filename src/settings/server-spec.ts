@@ -74,6 +74,13 @@ const OURS = {
     default: '5',
     doc: 'The MQTT version; 3.1.1 for a broker that knows no other.',
   }),
+  MQTT_SHARE_GROUP: text({
+    default: '',
+    example: 'dragonsink',
+    expected: '1 to 64 letters, digits, dots, dashes or underscores',
+    check: (raw) => (ID.test(raw) ? { value: raw } : { wrong: `${quote(raw)} can't be the name of a group` }),
+    doc: 'Several servers with this name and one database share the messages between them; empty for a server alone.',
+  }),
   MQTT_PASSWORD_FILE: path({
     default: '',
     example: '/run/secrets/mqtt-password',
@@ -89,7 +96,7 @@ const OURS = {
     derive: hostAsId,
     example: 'server-1',
     expected: '1 to 64 letters, digits, dots, dashes or underscores',
-    check: (raw) => (SERVER_ID.test(raw) ? { value: raw } : { wrong: `${quote(raw)} can't be a server id` }),
+    check: (raw) => (ID.test(raw) ? { value: raw } : { wrong: `${quote(raw)} can't be a server id` }),
     doc: "This server's name towards broker and kits, the same for ever. Unless set, the host name; in a container set it.",
   }),
   DATABASE_MAINTAIN_URL: text({
@@ -100,8 +107,11 @@ const OURS = {
     check: checkDatabaseUrl,
     doc: "The database with its owner's role, for retention and removal; empty for DATABASE_URL.",
   }),
-  HTTP_HOST: host({ default: '127.0.0.1', unavailable: true, doc: 'The address the web page and API are served on.' }),
-  HTTP_PORT: whole({ default: 8095, min: 0, max: 65_535, unavailable: true, doc: 'Its port; 0 for none.' }),
+  HTTP_HOST: host({
+    default: '127.0.0.1',
+    doc: 'The address that /healthz, /readyz and /metrics are served on, to whoever reaches it.',
+  }),
+  HTTP_PORT: whole({ default: 8095, min: 0, max: 65_535, doc: 'Its port; 0 for none.' }),
   HTTP_TOKEN_FILE: path({
     default: '',
     unavailable: true,
@@ -112,7 +122,7 @@ const OURS = {
 
 export const SERVER_SPEC = { ...GUIDE, ...OURS } as const;
 
-const SERVER_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 function hostAsId(): string {
   return (

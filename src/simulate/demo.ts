@@ -113,6 +113,7 @@ class DemoRun {
       MQTT_BROKER_PORT: String(broker.port),
       MQTT_VERSION: broker.mqttVersion,
       SERVER_ID: 'demo',
+      HTTP_PORT: '0',
     });
   }
 

@@ -29,7 +29,7 @@ export class Program {
     this.logStart = this.read().length;
     const log = openSync(options.logFile, 'a');
     this.child = spawn(process.execPath, [...options.argv], {
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, HTTP_PORT: '0', ...options.env },
       stdio: ['ignore', log, log],
     });
     closeSync(log);

@@ -32,6 +32,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node-cron': ['server/housekeeping.ts'],
   pg: ['server/stores/postgres-pool.ts'],
   commander: ['main.ts'],
+  'prom-client': ['server/web/metrics.ts'],
   zod: ['schema/', 'settings/'],
   aedes: ['simulate/demo-broker.ts'],
 };

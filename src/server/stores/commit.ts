@@ -8,9 +8,9 @@ import { settle } from './places.js';
 import { toRejectRows } from './rejects.js';
 import { toDataRow } from './rows.js';
 import { type ChangedState, isFold, States } from './states.js';
-import { TABLE_OF, TABLES } from './tables.js';
+import { TABLE_OF, TABLES, type TableName } from './tables.js';
 import { takeReports } from './take-reports.js';
-import type { KeyRow, Transaction } from './transaction.js';
+import type { DataRow, KeyRow, ReplacedRow, Transaction } from './transaction.js';
 
 /** Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. */
 export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number): Promise<CommitResult> {
@@ -32,14 +32,14 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number):
     if (outcome === 'merged') book.count(observation, 'merged');
   }
   await writeStates(tx, states.changed());
-  await writeRejects(tx, book, batch.rejects, counts);
+  const rejects = await writeRejects(tx, book, batch.rejects, counts);
 
   await takeReports(tx, book, heard, streams, nowUs);
   const ledgers = book.rows(nowUs);
   if (ledgers.length > 0) await tx.putLedgers(ledgers);
   const changedKits = contacted(kits, batch, nowUs);
   if (changedKits.length > 0) await tx.putKits(changedKits);
-  return { counts, streams: book.committed(streamsOf(batch)) };
+  return { counts, rejects, streams: book.committed(streamsOf(batch)) };
 }
 
 export function isEmpty({ observations, rejects, contacts, reports }: Batch): boolean {
@@ -70,17 +70,34 @@ async function storedKeys(tx: Transaction, observations: readonly Observation[])
 async function writeStates(tx: Transaction, changed: readonly ChangedState[]): Promise<void> {
   for (const table of TABLES) {
     const states = changed.filter(({ key }) => TABLE_OF[key.kind] === table);
-    if (states.length === 0) continue;
-    const replaced = states.map(({ stored }) => stored).filter((stored) => stored !== null);
-    // Deleted and written anew: one way for a new row, a new state, and a new state under another primary key.
-    if (replaced.length > 0) await tx.deleteRows(table, replaced);
-    const rows = await settle(tx, table, states.map(toDataRow));
-    await tx.insertRows(table, rows);
-    const isNew = (_: unknown, i: number): boolean => states[i]?.stored === null;
-    const fresh = rows.filter(isNew);
-    if (fresh.length > 0) await tx.insertKeys(fresh);
-    if (replaced.length > 0) await tx.updateKeys(rows.filter((row, i) => !isNew(row, i)));
+    const fresh: DataRow[] = [];
+    const replaced: ReplacedRow[] = [];
+    for (const state of states) {
+      const row = toDataRow(state);
+      if (state.stored === null) fresh.push(row);
+      else replaced.push({ ...row, from: state.stored });
+    }
+    if (fresh.length > 0) await insertSettled(tx, table, fresh);
+    if (replaced.length > 0) await replaceRows(tx, table, replaced);
   }
+}
+
+async function insertSettled(tx: Transaction, table: TableName, fresh: readonly DataRow[]): Promise<void> {
+  const rows = await settle(tx, table, fresh);
+  await tx.insertRows(table, rows);
+  await tx.insertKeys(rows);
+}
+
+/** Updated, never deleted and written anew: who ingests needs no right to delete. */
+async function replaceRows(tx: Transaction, table: TableName, replaced: readonly ReplacedRow[]): Promise<void> {
+  const stays = ({ part, from }: ReplacedRow): boolean => part === from.part;
+  const moving = replaced.filter((row) => !stays(row));
+  const moved = moving.length === 0 ? [] : await settle(tx, table, moving);
+  const rows = [...replaced.filter(stays), ...moved];
+  const gone = await tx.updateRows(table, rows);
+  const anew = gone.length === 0 ? [] : await settle(tx, table, gone);
+  if (anew.length > 0) await tx.insertRows(table, anew);
+  await tx.updateKeys([...rows.filter((row) => !gone.includes(row)), ...anew]);
 }
 
 async function writeRejects(
@@ -88,16 +105,17 @@ async function writeRejects(
   book: LedgerBook,
   rejects: readonly Reject[],
   counts: CommitCounts,
-): Promise<void> {
+): Promise<Reject[]> {
   const rows = toRejectRows(rejects).filter((reject) => {
     const isNew = book.receive(reject);
     if (!isNew && reject.kind !== null) counts[reject.kind].refused += 1;
     return isNew;
   });
-  if (rows.length === 0) return;
-  const inserted = new Set(await tx.insertRejects(rows));
-  for (const row of rows) {
-    book.count(row, 'rejected');
-    if (row.kind !== null && inserted.has(row.digest)) counts[row.kind].rejected += 1;
-  }
+  if (rows.length === 0) return [];
+  const kept = rows.filter((row) => row.kept !== false);
+  const inserted = new Set(kept.length === 0 ? [] : await tx.insertRejects(kept));
+  const fresh = rows.filter(({ digest, kept: isKept }) => isKept === false || inserted.has(digest));
+  for (const row of rows) book.count(row, 'rejected');
+  for (const { kind } of fresh) if (kind !== null) counts[kind].rejected += 1;
+  return fresh;
 }

@@ -23,10 +23,11 @@ export function contacted(kits: readonly KitRow[], batch: Batch, nowUs: number):
     const seenUs = Math.max(known?.seenUs ?? Number.NEGATIVE_INFINITY, online ? atUs : Number.NEGATIVE_INFINITY);
     latest.set(kitId, { seenUs, last: known !== undefined && known.last.atUs > atUs ? known.last : contact });
   }
+  const overMqtt = sentOverMqtt(batch);
   const changed: KitRow[] = [];
   for (const kit of kits) {
     const news = latest.get(kit.kitId);
-    if (news !== undefined) changed.push(afterContact(kit, news.last, news.seenUs));
+    if (news !== undefined) changed.push(afterContact(kit, news.last, news.seenUs, overMqtt.has(kit.kitId)));
   }
   return changed;
 }
@@ -37,13 +38,18 @@ function* contactsOf({ observations, contacts }: Batch, nowUs: number): Generato
   yield* contacts;
 }
 
-function afterContact(kit: KitRow, last: Contact, seenUs: number): KitRow {
+function sentOverMqtt({ observations, contacts }: Batch): Set<string> {
+  const sent = observations.filter(({ polled }) => polled !== true);
+  return new Set([...sent, ...contacts].map(({ kitId }) => kitId));
+}
+
+function afterContact(kit: KitRow, last: Contact, seenUs: number, overMqtt: boolean): KitRow {
   const knownUs = kit.lastSeenUs ?? Number.NEGATIVE_INFINITY;
   // A last will does not move `last_seen`: the broker repeats it for days after the kit has gone.
   const lastSeenUs = Math.max(knownUs, seenUs);
   return {
     kitId: kit.kitId,
-    source: kit.source === 'http' ? 'both' : (kit.source ?? 'mqtt'),
+    source: overMqtt && kit.source === 'http' ? 'both' : (kit.source ?? 'mqtt'),
     status: last.atUs >= knownUs ? (last.online ? 'online' : 'offline') : kit.status,
     lastSeenUs: Number.isFinite(lastSeenUs) ? lastSeenUs : null,
   };

@@ -18,8 +18,8 @@ const microsOf = (time: string): string => `(extract(epoch FROM ${time}) * 10000
 
 const rowsOf = (columns: string): string => `json_to_recordset($1::json) AS r(${columns})`;
 
-const columnsOf = (...types: string[]): string =>
-  `unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')})`;
+const columnsOf = (first: number, ...types: string[]): string =>
+  `unnest(${types.map((type, i) => `$${first + i}::${type}[]`).join(', ')})`;
 
 const KIT = `kit_id AS "kitId", source, status, ${microsOf('last_seen')} AS "lastSeenUs"`;
 
@@ -96,7 +96,7 @@ export const GET_KEYS_BEFORE = `
     ORDER BY k.key_us DESC LIMIT 1) k`;
 export const INSERT_KEYS = `
   INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq)
-  SELECT * FROM ${columnsOf('text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint')}`;
+  SELECT * FROM ${columnsOf(1, 'text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint')}`;
 export const UPDATE_KEYS = `
   UPDATE ingest_keys k SET time_us = r."timeUs", part = r.part, epoch = r.epoch, seq = r.seq
   FROM ${rowsOf(NEW_KEY_COLUMNS)} WHERE ${SAME_THING} AND k.key_us = r."keyUs"`;
@@ -114,7 +114,8 @@ export interface TablePlans {
   readonly occupied: string;
   /** From each place up to $2 microseconds after it. */
   readonly occupiedAfter: string;
-  readonly deleteRows: string;
+  /** Returns the numbers of those that were there. */
+  readonly updateRows: string;
   readonly insertRows: string;
 }
 
@@ -127,8 +128,10 @@ export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
 function plansOf(table: DataTable): TablePlans {
   const part = table.columns.find(({ name }) => name === table.part);
   const samePart = part === undefined ? '' : ` AND d.${part.name} = r.part::${POSTGRES_TYPES[part.type]}`;
+  const wasPart = part === undefined ? '' : ` AND d.${part.name} = r.from_part::${POSTGRES_TYPES[part.type]}`;
   const places = rowsOf('"kitId" text, part text, "timeUs" bigint');
   const names = valueColumns(table).map(({ name }) => name);
+  const news = names.map((name) => `new_${name}`);
   const types = valueColumns(table).map(({ type }) => POSTGRES_TYPES[type]);
   return {
     occupied: `
@@ -141,15 +144,18 @@ function plansOf(table: DataTable): TablePlans {
         SELECT * FROM ${table.name} w
         WHERE w.time >= ${timeOf('r."timeUs"')} AND w.time <= ${timeOf('(r."timeUs" + $2)')} OFFSET 0) d
       WHERE d.kit_id = r."kitId"${samePart}`,
-    // $2 and $3 bound them all: of a hypertable, the other chunks are not opened.
-    deleteRows: `
-      DELETE FROM ${table.name} d USING ${places}
-      WHERE d.time = ${timeOf('r."timeUs"')} AND d.kit_id = r."kitId"${samePart}
-        AND d.time BETWEEN ${timeOf('$2::bigint')} AND ${timeOf('$3::bigint')}`,
+    // $1 and $2 bound them all: of a hypertable, the other chunks are not opened.
+    updateRows: `
+      UPDATE ${table.name} d SET (time, ${names.join(', ')}) = ROW(${timeOf('r.time_us')}, ${news.join(', ')})
+      FROM ${columnsOf(3, 'integer', 'bigint', 'text', 'text', 'bigint', ...types)}
+        AS r(n, from_us, from_part, kit_id, time_us, ${news.join(', ')})
+      WHERE d.time = ${timeOf('r.from_us')} AND d.kit_id = r.kit_id${wasPart}
+        AND d.time BETWEEN ${timeOf('$1::bigint')} AND ${timeOf('$2::bigint')}
+      RETURNING r.n`,
     insertRows: `
       INSERT INTO ${table.name} (time, kit_id, ${names.join(', ')})
       SELECT ${timeOf('time_us')}, kit_id, ${names.join(', ')}
-      FROM ${columnsOf('bigint', 'text', ...types)} AS r(time_us, kit_id, ${names.join(', ')})`,
+      FROM ${columnsOf(1, 'bigint', 'text', ...types)} AS r(time_us, kit_id, ${names.join(', ')})`,
   };
 }
 

@@ -5,8 +5,10 @@ import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from
 import { commitBatch, isEmpty, noCounts } from './commit.js';
 import { type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
 import { toEntry } from './missing.js';
+import { PostgresKits } from './postgres-kits.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
+import { PostgresRejects } from './postgres-rejects.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { type Pruner, prune } from './retention.js';
 import type { TableName } from './tables.js';
@@ -93,15 +95,21 @@ function only<R>(rows: readonly R[]): R {
 }
 
 class PostgresStore implements Store {
+  readonly kits: PostgresKits;
+  readonly rejects: PostgresRejects;
+
   constructor(
     readonly storeId: string,
     private readonly pool: PostgresPool,
     private readonly slow: PostgresPool,
     private readonly nowUs: Clock,
-  ) {}
+  ) {
+    this.kits = new PostgresKits(pool, slow);
+    this.rejects = new PostgresRejects(pool, nowUs);
+  }
 
   async commit(batch: Batch): Promise<CommitResult> {
-    if (isEmpty(batch)) return { counts: noCounts(), streams: [] };
+    if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
     const once = (): Promise<CommitResult> =>
       this.pool.transaction((query) => commitBatch(new PostgresTransaction(query), batch, this.nowUs()));
     try {

@@ -15,6 +15,7 @@ import type {
   OpeningRow,
   Place,
   RejectRow,
+  ReplacedRow,
   ReportingKit,
   ReportRow,
   StreamId,
@@ -104,10 +105,21 @@ export class PostgresTransaction implements Transaction {
     return spanUs === 0 ? this.query(occupied, [places]) : this.query(occupiedAfter, [places, spanUs]);
   }
 
-  async deleteRows(table: TableName, places: readonly Place[]): Promise<void> {
-    const times = places.map(({ timeUs }) => timeUs);
+  async updateRows(table: TableName, rows: readonly ReplacedRow[]): Promise<ReplacedRow[]> {
+    const times = rows.map(({ from }) => from.timeUs);
     const bounds = [Math.min(...times), Math.max(...times)];
-    await this.query(plans.TABLE_PLANS[table].deleteRows, [JSON.stringify(places.map(toPlace)), ...bounds]);
+    const values = rows.map(({ from, kitId, timeUs, values: others }, n) => [
+      n,
+      from.timeUs,
+      from.part,
+      kitId,
+      timeUs,
+      ...others,
+    ]);
+    const arrays = toArrays(values, values[0]?.length ?? 0);
+    const updated = await this.query<{ n: number }>(plans.TABLE_PLANS[table].updateRows, [...bounds, ...arrays]);
+    const found = new Set(updated.map(({ n }) => n));
+    return rows.filter((_, n) => !found.has(n));
   }
 
   async insertRows(table: TableName, rows: readonly DataRow[]): Promise<void> {

@@ -56,7 +56,7 @@ export const INSERT_REJECT = `
 export interface TablePlans {
   /** The times from one to another that are taken; the key's part is bound last, where there is one. */
   readonly occupied: string;
-  readonly deleteRow: string;
+  readonly updateRow: string;
   readonly insertRow: string;
 }
 
@@ -71,7 +71,9 @@ function plansOf(table: DataTable): TablePlans {
   const names = ['time', 'kit_id', ...valueColumns(table).map(({ name }) => name)];
   return {
     occupied: `SELECT time FROM ${table.name} WHERE time BETWEEN ? AND ? AND kit_id = ?${samePart}`,
-    deleteRow: `DELETE FROM ${table.name} WHERE time = ? AND kit_id = ?${samePart}`,
+    updateRow: `
+      UPDATE ${table.name} SET (${names.join(', ')}) = (${names.map(() => '?').join(', ')})
+      WHERE time = ? AND kit_id = ?${samePart}`,
     insertRow: `INSERT INTO ${table.name} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
   };
 }

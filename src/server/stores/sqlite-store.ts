@@ -9,8 +9,10 @@ import { type Migration, type MigrationTarget, migrate, noDatabase, type OpenOpt
 import { toEntry } from './missing.js';
 import { type Pruner, prune } from './retention.js';
 import { SqliteDatabase } from './sqlite-database.js';
+import { SqliteKits } from './sqlite-kits.js';
 import { type StoredAccount, toAccount } from './sqlite-ledger-rows.js';
 import * as plans from './sqlite-plans.js';
+import { SqliteRejects } from './sqlite-rejects.js';
 import { SqliteTransaction } from './sqlite-transaction.js';
 import type { TableName } from './tables.js';
 
@@ -73,14 +75,20 @@ function readMeta(db: SqliteDatabase, key: string): string | undefined {
 }
 
 class SqliteStore implements Store {
+  readonly kits: SqliteKits;
+  readonly rejects: SqliteRejects;
+
   constructor(
     readonly storeId: string,
     private readonly db: SqliteDatabase,
     private readonly nowUs: Clock,
-  ) {}
+  ) {
+    this.kits = new SqliteKits(db);
+    this.rejects = new SqliteRejects(db, nowUs);
+  }
 
   async commit(batch: Batch): Promise<CommitResult> {
-    if (isEmpty(batch)) return { counts: noCounts(), streams: [] };
+    if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
     return this.db.transaction(() => commitBatch(new SqliteTransaction(this.db), batch, this.nowUs()));
   }
 

@@ -27,6 +27,7 @@ import type {
   OpeningRow,
   Place,
   RejectRow,
+  ReplacedRow,
   ReportingKit,
   ReportRow,
   StreamId,
@@ -131,9 +132,12 @@ export class SqliteTransaction implements Transaction {
     });
   }
 
-  async deleteRows(table: TableName, places: readonly Place[]): Promise<void> {
-    const remove = this.db.statement(plans.TABLE_PLANS[table].deleteRow);
-    for (const { kitId, part, timeUs } of places) remove.run(isoMicros(timeUs), kitId, ...partValues(table, part));
+  async updateRows(table: TableName, rows: readonly ReplacedRow[]): Promise<ReplacedRow[]> {
+    const update = this.db.statement(plans.TABLE_PLANS[table].updateRow);
+    return rows.filter(({ timeUs, kitId, values, from }) => {
+      const place = [isoMicros(from.timeUs), kitId, ...partValues(table, from.part)];
+      return update.run(isoMicros(timeUs), kitId, ...values.map(bindable), ...place).changes === 0;
+    });
   }
 
   async insertRows(table: TableName, rows: readonly DataRow[]): Promise<void> {

@@ -108,6 +108,12 @@ export interface DataRow extends KeyRow {
   readonly values: readonly ColumnValue[];
 }
 
+/** A row in the place of an older state of it. */
+export interface ReplacedRow extends DataRow {
+  /** Where the older state lies. */
+  readonly from: Place;
+}
+
 export interface RejectRow extends Reject {
   /** The same for the same reject committed again, so that a batch of unknown outcome can be. */
   readonly digest: string;
@@ -145,7 +151,8 @@ export interface Transaction {
 
   /** The occupied places from each given one up to `spanUs` after it. */
   occupied(table: TableName, from: readonly Place[], spanUs: number): Promise<Place[]>;
-  deleteRows(table: TableName, places: readonly Place[]): Promise<void>;
+  /** Puts new states, and with them new places, on rows that exist; returns those whose row is not there. */
+  updateRows(table: TableName, rows: readonly ReplacedRow[]): Promise<ReplacedRow[]>;
   insertRows(table: TableName, rows: readonly DataRow[]): Promise<void>;
 
   /** Returns the digests of those that were not there. */

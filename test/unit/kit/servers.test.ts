@@ -59,6 +59,15 @@ describe('servers', () => {
     assert.equal(servers.credit, 1_500);
   });
 
+  test('one of several that goes, by its last word or for want of its database, leaves one less', () => {
+    const servers = serversOf();
+    for (const server_id of ['a', 'b', 'c']) servers.hello({ ...HELLO, server_id }, true);
+    servers.hello({ ...HELLO, server_id: 'a', online: false }, false);
+    assert.deepEqual([servers.count, servers.isServed], [2, true]);
+    servers.hello({ ...HELLO, server_id: 'b', store: 'down' }, false);
+    assert.deepEqual([servers.count, servers.isServed], [1, true]);
+  });
+
   test('one that acknowledges nothing counts as away until it speaks again; a retained word is none', () => {
     const servers = serversOf();
     servers.hello(HELLO, true);

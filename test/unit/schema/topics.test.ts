@@ -90,6 +90,13 @@ describe('topics', () => {
     });
   }
 
+  test("a kit's health may stand on the topics that did not say whose it is", () => {
+    for (const topic of ['wardragon/system', 'wardragon/system/attrs']) {
+      assert.deepEqual(parseTopic(DEFAULT_TOPICS, topic), { about: 'history', kind: 'system', kitLevel: null });
+      assert.ok(ingestFilters(DEFAULT_TOPICS).some((filter) => matches(filter, topic)));
+    }
+  });
+
   test('a kit id always makes one level', () => {
     for (const id of ['a/b', 'a+b', 'a#b', 'a\0b', 'a b', 'ä', '..']) assert.match(kitLevel(id), /^[A-Za-z0-9_-]+$/);
   });
@@ -148,7 +155,7 @@ describe('what is no detection', () => {
     'wardragon/drone',
     'wardragon/drones/x',
     'wardragon/aircraft/x',
-    'wardragon/system/attrs',
+    'wardragon/system/state',
     'wardragon/system//attrs',
     'wardragon/system/a/b/attrs',
     'wardragon/sink/a/b/status',

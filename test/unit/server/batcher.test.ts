@@ -7,6 +7,7 @@ import { StoreError } from '../../../src/base/errors.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import { Batcher } from '../../../src/server/batcher.js';
 import { Decoder } from '../../../src/server/decode.js';
+import { retry } from '../../../src/server/rejects.js';
 import type { Batch, CommitResult, CommittedStream, Store } from '../../../src/server/store.js';
 import { openStore } from '../../../src/server/stores/open-store.js';
 import { MemoryLog } from '../../fixtures/memory-log.js';
@@ -128,6 +129,13 @@ describe('the batcher', () => {
     const [entry] = await store.ledger();
     assert.deepEqual(entry?.received, [[1, 7]], 'a reject counts as received');
     assert.equal(entry.rejected, 1);
+    const [refused] = await store.rejects.newest({}, 1);
+    assert.ok(refused);
+    assert.deepEqual([refused.reason, refused.topic], ['database', 'wardragon/drones']);
+    assert.equal(JSON.parse(refused.payload.toString()).mac, 'poison', 'as it came');
+    const nowUs = 1_795_448_000e6;
+    const { outcome } = await retry(store.rejects, new Decoder(DEFAULT_TOPICS), refused, nowUs);
+    assert.deepEqual([outcome, (await store.counts()).rows.drone], ['stored', 7]);
   });
 
   test('says what is committed after it is, with every message of a batch that had to be taken apart', async (t) => {
@@ -184,27 +192,60 @@ describe('the batcher', () => {
     assert.equal((await store.counts()).rows.drone, 1_200);
   });
 
-  test('drops beyond its bound, says so once, and says how much when there is room again', async (t) => {
+  /** Of ten kits in turn, so that none is over its quota. */
+  const nth = (i: number): Batch => whole({ contacts: [contact({ kitId: `wardragon-${i % 10}` })] });
+
+  test('drops of what comes only once beyond its bound, says so once, and says how much when there is room again', async (t) => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const { batcher, receive, log } = await setUp(t, () => held);
-    for (let i = 1; i <= 10_600; i += 1) receive(i, i);
+    const { batcher, log } = await setUp(t, () => held);
+    for (let i = 1; i <= 5_600; i += 1) void batcher.add({ batch: nth(i), ack: () => {}, from: null });
     assert.equal(batcher.dropped, 600);
     assert.deepEqual(log.texts, ['error: too many messages wait for the database: dropping new ones']);
-    batcher.forget(LINK);
     release();
     await eventually('the rest', () => log.lines.length === 2, 5_000);
     assert.deepEqual([log.lines[1]?.level, log.lines[1]?.fields['dropped']], ['warn', 600]);
   });
 
-  test('what comes only once does not take the place of what a broker holds back', async (t) => {
+  test('what comes only once does not take the place of what a broker holds back, of which none is dropped', async (t) => {
     const { batcher } = await setUp(t, () => new Promise(() => {}));
-    const add = (from: object | null): boolean => batcher.add({ batch: whole({}), ack: () => {}, from });
-    const results = Array.from({ length: 12_000 }, () => add(null));
-    assert.equal(results.filter(Boolean).length, 5_000);
-    assert.ok(Array.from({ length: 1_000 }, () => add(LINK)).every(Boolean));
+    const add = (i: number, from: object | null) => batcher.add({ batch: nth(i), ack: () => {}, from });
+    for (let i = 0; i < 12_000; i += 1) assert.equal(add(i, null), undefined);
+    assert.deepEqual([batcher.waitingCount, batcher.dropped], [5_000, 7_000]);
+    for (let i = 0; i < 4_999; i += 1) assert.equal(add(i, LINK), undefined);
+    const room = add(0, LINK);
+    assert.equal(batcher.waitingCount, 10_000);
+    assert.ok(room instanceof Promise, 'nothing more is to be read');
+    batcher.forget(LINK);
+    await room;
+    assert.deepEqual([batcher.waitingCount, batcher.dropped], [5_000, 7_000]);
+  });
+
+  test('a kit over its quota is acknowledged and not stored, unless the database is away: then all of it waits', async (t) => {
+    let isDown = false;
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { batcher, acked, receive, store } = await setUp(t, (_, n) => {
+      if (isDown) throw new StoreError('away', { code: 'unavailable', retryable: true });
+      return n === 1 ? held : undefined;
+    });
+    for (let seq = 1; seq <= 2_600; seq += 1) receive(seq, seq);
+    assert.deepEqual([batcher.waitingCount, acked.length], [2_000, 600]);
+    release();
+    await eventually('those that waited', () => acked.length === 2_600, 5_000);
+    assert.deepEqual((await store.ledger())[0]?.received, [[1, 2_000]], 'what was not stored is not received');
+    isDown = true;
+    receive(3_000, 3_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let seq = 3_001; seq <= 6_000; seq += 1) receive(seq, seq);
+    assert.equal(acked.length, 2_600, 'nothing is acknowledged');
+    isDown = false;
+    await eventually('all of it', () => acked.length === 5_601, 10_000);
+    assert.deepEqual((await store.ledger())[0]?.received, [[1, 2_000], [3_000, 6_000]]); // biome-ignore format: short
   });
 
   test('through an outage with many reconnects it holds what the broker holds, once, and then stores all', async (t) => {
@@ -218,7 +259,7 @@ describe('the batcher', () => {
       for (let seq = 1; seq <= 1_000; seq += 1) {
         const observation = drone({ thing: `drone-${seq}`, identity: { epoch: '00000001abcdef01', seq } });
         const ack = (): void => void (from === links.at(-1) && acked.add(seq));
-        assert.ok(batcher.add({ batch: whole({ observations: [observation] }), ack, from }));
+        assert.equal(batcher.add({ batch: whole({ observations: [observation] }), ack, from }), undefined);
       }
     };
     for (const link of links) {

@@ -58,6 +58,48 @@ describe('a message', () => {
     assert.equal(batch.contacts.length, 1);
   });
 
+  test('of more than 1,000 elements is one reject, and not a thousand', () => {
+    const batch = decode('wardragon/drones', `[${Array.from({ length: 20_000 }, () => 7).join(',')}]`);
+    assert.deepEqual([reasons(batch), batch.observations.length], [['schema'], 0]);
+    assert.match(batch.rejects[0]?.detail ?? '', /20000 elements/);
+  });
+
+  test('in an older form is taken: unscoped topics, renamed fields, kit_id, and no time at all', () => {
+    const [signal] = decode('wardragon/signals', {
+      kit_id: 'wardragon-A',
+      freq_mhz: 5800,
+      power_dbm: -45,
+      pal_conf: 0.95,
+    }).observations;
+    assert.deepEqual(
+      [signal?.kitId, signal?.columns['freq_mhz'], signal?.columns['power_dbm']],
+      ['wardragon-A', 5800, -45],
+    );
+    assert.deepEqual(
+      [signal?.columns['pal_conf'], signal?.extra],
+      [0.95, { kit_id: 'wardragon-A', time_source: 'arrival' }],
+    );
+    assert.deepEqual([signal?.timeUs, signal?.foldWithinUs], [NOW_S * 1e6, 60e6]);
+    for (const topic of ['wardragon/system', 'wardragon/system/attrs']) {
+      const [health] = decode(topic, { id: 'wardragon-A', cpu_usage: 12, updated: NOW_S - 5 }).observations;
+      assert.deepEqual([health?.kitId, health?.columns['cpu_percent']], ['wardragon-A', 12]);
+    }
+    const { observed_at: _, ...timeless } = DRONE;
+    assert.equal(decode('wardragon/drones', timeless).observations[0]?.extra['time_source'], 'arrival');
+    const [dated] = decode('wardragon/drones', { ...timeless, timestamp: '2026-11-23T15:30:00.25Z' }).observations;
+    assert.equal(dated?.timeUs, Date.UTC(2026, 10, 23, 15, 30, 0, 250) * 1_000);
+    assert.equal(dated?.extra['time_source'], undefined);
+    for (const observed_at of [null, 'yesterday', {}]) assert.deepEqual(reasons(drone({ observed_at })), ['time']);
+  });
+
+  test('that is read again later has its time judged by then, and its arrival by now', () => {
+    const payload = Buffer.from(JSON.stringify({ ...DRONE, observed_at: NOW_S + 2 * 86_400 }));
+    const incoming = { topic: 'wardragon/drones', payload, receivedUs: NOW_S * 1e6 };
+    assert.deepEqual(reasons(new Decoder(DEFAULT_TOPICS).decode(incoming)), ['time']);
+    const later = new Decoder(DEFAULT_TOPICS).decode({ ...incoming, nowUs: (NOW_S + 86_400) * 1e6 });
+    assert.deepEqual([later.observations.length, later.rejects.length], [1, 0]);
+  });
+
   test("without observed_at has DragonSync's own time; a status is known by its whole second", () => {
     const [sik] = drone({ observed_at: null, last_update_time: NOW_S - 3.5 }).observations;
     assert.equal(sik?.keyUs, (NOW_S - 3.5) * 1e6);

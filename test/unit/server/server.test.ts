@@ -20,6 +20,7 @@ test('says a problem of its database once, until it is another', async () => {
     },
     broker: { host: '127.0.0.1', port: 1, version: 5, keepaliveS: 30 },
     serverId: 'test',
+    shareGroup: null,
     topics: DEFAULT_TOPICS,
     log,
   });

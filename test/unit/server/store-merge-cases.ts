@@ -92,6 +92,19 @@ export function mergeCases(build: Build): void {
     deepEqual(await read(), expected);
   });
 
+  test('a later state of an observation whose row somebody has deleted is a row again', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open();
+    await store.commit(batch(drone({ identity: at(1) })));
+    await harness.execute('DELETE FROM drones');
+    await store.commit(batch(drone({ identity: at(2), columns: { lat: 2 } })));
+    await store.commit(batch(drone({ identity: at(3), columns: { lat: 3 } })));
+    deepEqual(
+      (await harness.rows('drones')).map((row) => [row['lat'], row['sink_seq']]),
+      [[3, 3]],
+    );
+  });
+
   test('a message without a time folds into the one within 60 s before it, and not beyond', async (t) => {
     for (const together of [true, false]) {
       const harness = await build(t);

@@ -146,7 +146,7 @@ suite('SQLite: the file', () => {
     const { drones, signals, system_health } = plans.TABLE_PLANS;
     const reports = [plans.GET_OPENING, plans.GET_REPORT, plans.UNEXAMINED.replaceAll(/:\w+/g, '1')];
     const lookups = [plans.GET_KIT, plans.GET_LEDGER, plans.GET_KEY, plans.GET_KEY_BEFORE, ...reports];
-    for (const sql of [...lookups, drones.occupied, signals.occupied, system_health.occupied, drones.deleteRow]) {
+    for (const sql of [...lookups, drones.occupied, signals.occupied, system_health.occupied, drones.updateRow]) {
       const unbound = sql.replaceAll('?', String(T0_US));
       const plan = db.prepare(`EXPLAIN QUERY PLAN ${unbound}`).all() as { detail: string }[];
       for (const { detail } of plan)

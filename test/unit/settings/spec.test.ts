@@ -80,6 +80,7 @@ const VARIABLES = {
   MQTT_BROKER_HOST: '127.0.0.1',
   MQTT_BROKER_PORT: '1883',
   MQTT_VERSION: '5',
+  MQTT_SHARE_GROUP: '',
   MQTT_AUTH_ENABLED: 'false',
   MQTT_USERNAME: '',
   MQTT_PASSWORD: '',
@@ -153,7 +154,7 @@ test('what this version can not do is in no example', () => {
   const left = ['mqtt_wire', 'mqtt_frame_ms', 'mqtt_ha_', 'listen', 'local_mqtt', 'source'];
   for (const key of left) assert.doesNotMatch(kitExample(), new RegExp(`^#?${key}`, 'm'));
   assert.match(kitExample(), /One\s+(# )?of: auto, topics, off\./);
-  assert.doesNotMatch(serverExample(), /HTTP_|MAINTAIN/);
+  assert.doesNotMatch(serverExample(), /HTTP_TOKEN|MAINTAIN/);
 });
 
 test('a URL is shown without the password in it', () => {

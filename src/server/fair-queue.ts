@@ -1,0 +1,64 @@
+// A queue that is emptied in turns, one item of each owner: whoever has much in it does not delay the others.
+
+export class FairQueue<T> {
+  private readonly queues = new Map<string, T[]>();
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  sizeOf(owner: string): number {
+    return this.queues.get(owner)?.length ?? 0;
+  }
+
+  push(owner: string, item: T): void {
+    const queue = this.queues.get(owner);
+    if (queue === undefined) this.queues.set(owner, [item]);
+    else queue.push(item);
+    this.count += 1;
+  }
+
+  /** Items until their cost comes to `limit`, at least one; those of one owner in their order. */
+  take(limit: number, costOf: (item: T) => number): T[] {
+    const taken: T[] = [];
+    const turns = [...this.queues].map(([owner, items]) => ({ owner, items, next: 0 }));
+    let cost = 0;
+    let before = -1;
+    while (before < taken.length && cost < limit) {
+      before = taken.length;
+      for (const turn of turns) {
+        if (cost >= limit) break;
+        const item = turn.items[turn.next];
+        if (item === undefined) continue;
+        turn.next += 1;
+        taken.push(item);
+        cost += costOf(item);
+      }
+    }
+    for (const { owner, items, next } of turns) if (next > 0) this.shorten(owner, items, next);
+    return taken;
+  }
+
+  /** Returns those that are let go. */
+  keep(keeps: (item: T) => boolean): T[] {
+    const gone: T[] = [];
+    for (const [owner, items] of [...this.queues]) {
+      const kept = items.filter(keeps);
+      if (kept.length === items.length) continue;
+      gone.push(...items.filter((item) => !keeps(item)));
+      if (kept.length === 0) this.queues.delete(owner);
+      else this.queues.set(owner, kept);
+    }
+    this.count -= gone.length;
+    return gone;
+  }
+
+  /** Who was served stands behind the others: with more owners than a batch has room for, each gets its turn. */
+  private shorten(owner: string, items: T[], served: number): void {
+    items.splice(0, served);
+    this.count -= served;
+    this.queues.delete(owner);
+    if (items.length > 0) this.queues.set(owner, items);
+  }
+}

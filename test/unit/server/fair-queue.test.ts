@@ -1,0 +1,57 @@
+// Turns: nobody's many items delay another's few.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { FairQueue } from '../../../src/server/fair-queue.js';
+
+const one = (): number => 1;
+
+test('each owner is served in turn, in the order of what is its own', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'c2']) queue.push(item.charAt(0), item);
+  assert.deepEqual(queue.take(5, one), ['a1', 'b1', 'c1', 'a2', 'c2']);
+  assert.deepEqual([queue.size, queue.sizeOf('a'), queue.sizeOf('b')], [2, 2, 0]);
+  assert.deepEqual(queue.take(5, one), ['a3', 'a4']);
+  assert.deepEqual(queue.take(5, one), []);
+});
+
+test('with more owners than there is room for, the next ones begin', () => {
+  const queue = new FairQueue<string>();
+  for (const owner of ['a', 'b', 'c', 'd', 'e']) for (const n of [1, 2]) queue.push(owner, `${owner}${n}`);
+  assert.deepEqual(queue.take(2, one), ['a1', 'b1']);
+  assert.deepEqual(queue.take(2, one), ['c1', 'd1']);
+  assert.deepEqual(queue.take(3, one), ['e1', 'a2', 'b2']);
+});
+
+test('one item that costs more than all there is room for is taken alone, and what costs nothing goes along', () => {
+  const queue = new FairQueue<number>();
+  for (const cost of [0, 900, 0, 1]) queue.push('a', cost);
+  assert.deepEqual(queue.take(500, (cost) => cost), [0, 900]); // biome-ignore format: short
+  assert.deepEqual(queue.take(500, (cost) => cost), [0, 1]); // biome-ignore format: short
+});
+
+test('whatever is put in comes out once, each owner in order, also when some are let go', () => {
+  const pushes = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.integer({ min: 1, max: 5 })));
+  fc.assert(
+    fc.property(pushes, fc.integer({ min: 1, max: 20 }), fc.boolean(), (items, limit, letsGo) => {
+      const queue = new FairQueue<{ owner: string; n: number; cost: number }>();
+      for (const [n, [owner, cost]] of items.entries()) queue.push(owner, { owner, n, cost });
+      const gone = letsGo ? queue.keep(({ n }) => n % 3 !== 0) : [];
+      const out: { owner: string; n: number }[] = [];
+      for (let taken = queue.take(limit, ({ cost }) => cost); taken.length > 0; ) {
+        out.push(...taken);
+        taken = queue.take(limit, ({ cost }) => cost);
+      }
+      assert.equal(queue.size, 0);
+      const all = [...out, ...gone].map(({ n }) => n).sort((x, y) => x - y);
+      assert.deepEqual(all, [...items.keys()]);
+      for (const owner of 'abcd') {
+        const own = out.filter((item) => item.owner === owner).map(({ n }) => n);
+        assert.deepEqual(
+          own,
+          [...own].sort((x, y) => x - y),
+        );
+      }
+    }),
+  );
+});
