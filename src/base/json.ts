@@ -48,11 +48,13 @@ function clean(value: unknown, depth: number): unknown {
   }
   const object = value as JsonObject;
   for (const key of Object.keys(object)) {
+    const value = object[key];
     const cleaned = cleanText(key);
-    const inner = clean(object[key], depth + 1);
+    const inner = clean(value, depth + 1);
     // `__proto__` would turn into a prototype at the first copy.
     if (cleaned !== key || key === '__proto__') delete object[key];
-    if (key !== '__proto__') object[cleaned] = inner;
+    // Nearly always it is what it was.
+    if (key !== '__proto__' && (cleaned !== key || inner !== value)) object[cleaned] = inner;
   }
   return object;
 }

@@ -98,6 +98,9 @@ function startClient(options: LinkOptions): MqttClient {
   }
 }
 
+/** Made once: an Error takes longer to make than a message to parse. */
+const ACKNOWLEDGED_LATER = new Error('acknowledged later');
+
 /**
  * Takes messages from the first byte on: what the broker kept of a session comes right behind CONNACK, before whoever
  * waits for the link goes on, and mqtt.js acknowledges (and so loses) what nobody has asked for yet.
@@ -115,7 +118,7 @@ class Inbox {
       const room = this.handle({ topic, payload, qos, retain, ack: () => this.acknowledge(packet) });
       // An error keeps mqtt.js from sending the PUBACK itself and lets its parser go on (mqtt src/lib/handlers/publish.ts).
       // Of QoS 2, which we do not subscribe to, only mqtt.js itself can end the handshake.
-      const goOn = (): void => done(packet.qos === 1 ? new Error('acknowledged later') : undefined);
+      const goOn = (): void => done(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined);
       if (room instanceof Promise) void room.then(goOn);
       else goOn();
     };

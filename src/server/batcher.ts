@@ -1,11 +1,12 @@
 // Collects what was decoded, commits it in batches, and acknowledges to the broker only then. A commit begins as soon as
-// none is running and something waits, so that an idle server stores a detection at once.
+// something waits, so that an idle server stores a detection at once; while one waits for the disk, another one runs, of
+// other kits.
 import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { type Kind, perKind } from '../schema/kinds.js';
 import { cut, replacementOf, sizeOf } from './batch-parts.js';
-import { FairQueue } from './fair-queue.js';
+import { FairQueue, type Turn } from './fair-queue.js';
 import { ownerOf, Quota } from './quota.js';
 import { type Recorder, SILENT } from './recorder.js';
 import { RejectAllowance } from './reject-allowance.js';
@@ -31,9 +32,11 @@ export interface BatcherOptions {
 }
 
 const MAX_BATCH_ROWS = 500;
-/** Beyond it nothing more is read; a broker that keeps to our receive maximum never gets there. */
-const MAX_WAITING = 10_000;
-/** Messages at QoS 0 are not held back by the broker: beyond this they are dropped, and the others keep their room. */
+/** Commits at a time: with two, one computes while the other waits for the database; more gain nothing. */
+const LANES = 2;
+/** Of what the broker holds back: then nothing more is read. One that keeps to our receive maximum never gets beyond. */
+const MAX_WAITING = 4_000;
+/** Messages at QoS 0 are not held back by the broker: beyond this they are dropped. */
 const MAX_WAITING_ONCE = 5_000;
 /** A commit that takes longer waits for something: that is no kit's fault. */
 const SLOW_MS = 2_000;
@@ -47,7 +50,7 @@ export class Batcher {
   private readonly allowance: RejectAllowance;
   /** Of those, how many come only once. */
   private waitingOnce = 0;
-  private running: Promise<void> | null = null;
+  private readonly lanes = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private readonly backoff: Backoff;
   private readonly recorder: Recorder;
@@ -56,8 +59,8 @@ export class Batcher {
   private droppedNow = 0;
   private worksSinceMs = performance.now();
   private committedMs = 0;
-  /** Since when the commit under way runs. */
-  private commitsSinceMs: number | null = null;
+  /** Since when each commit under way runs, the oldest first. */
+  private readonly commits = new Map<Batch, number>();
   /** Who waits for room. */
   private readonly held: (() => void)[] = [];
 
@@ -98,10 +101,8 @@ export class Batcher {
     this.waiting.push(owner, received);
     this.recorder.waiting(this.waiting.size);
     if (comesOnce) this.waitingOnce += 1;
-    this.running ??= this.run().finally(() => {
-      this.running = null;
-    });
-    if (this.waiting.size < MAX_WAITING) return undefined;
+    this.begin();
+    if (this.hasRoom) return undefined;
     return new Promise((resolve) => this.held.push(resolve));
   }
 
@@ -120,33 +121,52 @@ export class Batcher {
   /** Commits what was taken, unless the database is away; what is not acknowledged the broker keeps. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.running;
+    await Promise.all(this.lanes);
   }
 
   private get works(): boolean {
-    return this.problem === '' && performance.now() - (this.commitsSinceMs ?? Number.POSITIVE_INFINITY) < SLOW_MS;
+    const [oldestMs = Number.POSITIVE_INFINITY] = this.commits.values();
+    return this.problem === '' && performance.now() - oldestMs < SLOW_MS;
+  }
+
+  private get hasRoom(): boolean {
+    return this.waiting.size - this.waitingOnce < MAX_WAITING;
   }
 
   private letIn(): void {
-    if (this.waiting.size < MAX_WAITING) for (const goOn of this.held.splice(0)) goOn();
+    if (this.hasRoom) for (const goOn of this.held.splice(0)) goOn();
+  }
+
+  private begin(): void {
+    if (this.lanes.size >= LANES) return;
+    const lane = this.run().finally(() => this.lanes.delete(lane));
+    this.lanes.add(lane);
   }
 
   private async run(): Promise<void> {
     await sleep(0); // what arrived in the same packet comes along
-    while (this.waiting.size > 0) {
-      const taken = this.take();
+    for (let turn = this.take(); turn.items.length > 0; turn = this.take()) {
       this.letIn();
-      const batch = this.allowance.mark(merge(taken.map((received) => received.batch)));
-      const result = await this.commit(batch);
-      // Null: stopped while the database was away.
-      if (result === null) return;
-      Object.assign(this.counts, add(this.counts, result.counts));
-      for (const { ack } of taken) this.tell(ack);
-      this.tell(() => this.options.onCommitted?.(batch, result.streams));
+      if (this.waiting.size > 0) this.begin();
+      const isStored = await this.store(turn.items);
+      turn.done();
+      // Stopped while the database was away.
+      if (!isStored) return;
     }
+    if (this.waiting.size > 0) return; // of kits that another commit has; it goes on with them
     if (this.droppedNow > 0)
       this.options.log.warn({ dropped: this.droppedNow }, 'there is room again for new messages');
     this.droppedNow = 0;
+  }
+
+  private async store(taken: readonly Received[]): Promise<boolean> {
+    const batch = this.allowance.mark(merge(taken.map((received) => received.batch)));
+    const result = await this.commit(batch);
+    if (result === null) return false;
+    Object.assign(this.counts, add(this.counts, result.counts));
+    for (const { ack } of taken) this.tell(ack);
+    this.tell(() => this.options.onCommitted?.(batch, result.streams));
+    return true;
   }
 
   /** Whoever hears of a commit can't undo it, or keep the next one from coming. */
@@ -160,28 +180,26 @@ export class Batcher {
   }
 
   /** Whole messages only: an array is acknowledged when all of it is there. */
-  private take(): Received[] {
-    const taken = this.waiting.take(MAX_BATCH_ROWS, ({ batch }) => rowsOf(batch));
-    this.waitingOnce -= taken.filter(({ from }) => from === null).length;
+  private take(): Turn<Received> {
+    const turn = this.waiting.take(MAX_BATCH_ROWS, ({ batch }) => rowsOf(batch));
+    this.waitingOnce -= turn.items.filter(({ from }) => from === null).length;
     this.recorder.waiting(this.waiting.size);
-    return taken;
+    return turn;
   }
 
   private async commit(batch: Batch): Promise<CommitResult | null> {
     for (;;) {
+      const startedMs = performance.now();
       try {
-        const startedMs = performance.now();
-        this.commitsSinceMs = startedMs;
-        const result = await this.options.store.commit(batch).finally(() => {
-          this.commitsSinceMs = null;
-        });
+        this.commits.set(batch, startedMs);
+        const result = await this.options.store.commit(batch).finally(() => this.commits.delete(batch));
         this.healthy();
         this.tell(() => this.recorder.committed(batch, result, (this.committedMs - startedMs) / 1_000));
         return result;
       } catch (thrown: unknown) {
         if (thrown instanceof AppError && thrown.code === 'data') return this.bisect(batch, thrown);
         this.recorder.commitFailed();
-        this.failing(toError(thrown));
+        this.failing(toError(thrown), startedMs);
         if (this.stopping.signal.aborted) return null;
         await sleep(this.backoff.next(), this.stopping.signal);
         if (this.stopping.signal.aborted) return null;
@@ -219,9 +237,13 @@ export class Batcher {
     this.tell(() => this.options.onStore('ok'));
   }
 
-  /** An outage is said when it begins. */
-  private failing(error: Error): void {
+  /** An outage is said when it begins; while other commits go well there is none. */
+  private failing(error: Error, startedMs: number): void {
     const { code, hint } = error instanceof AppError ? error : { code: 'unknown', hint: undefined };
+    if (this.committedMs > startedMs) {
+      this.options.log.warn({ code, hint }, `database: ${error.message}; trying this commit again`);
+      return;
+    }
     if (this.problem === '') this.tell(() => this.options.onStore('down'));
     this.recorder.store('down', error.message);
     if (this.problem !== code) this.options.log.error({ code, hint }, `database: ${error.message}; trying again`);

@@ -151,12 +151,14 @@ interface Known {
   identity?: Identity | null;
 }
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
 function parseText(payload: Buffer): unknown {
   if (payload.length > MAX_PAYLOAD_BYTES) {
     throw new PayloadError(`${payload.length} bytes, at most ${MAX_PAYLOAD_BYTES}`, { code: 'schema' });
   }
   try {
-    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return parseJson(UTF_8.decode(payload));
   } catch (thrown: unknown) {
     throw new PayloadError(toError(thrown).message, { code: 'json', cause: thrown });
   }

@@ -1,7 +1,16 @@
-// A queue that is emptied in turns, one item of each owner: whoever has much in it does not delay the others.
+// A queue that is emptied in turns, one item of each owner: whoever has much in it does not delay the others. Several may
+// take from it at the same time, and still what is one owner's is done in its order.
+
+/** What somebody has taken. */
+export interface Turn<T> {
+  readonly items: readonly T[];
+  /** The owners of these items are served again: until then, the rest of theirs waits. */
+  done(): void;
+}
 
 export class FairQueue<T> {
   private readonly queues = new Map<string, T[]>();
+  private readonly served = new Set<string>();
   private count = 0;
 
   get size(): number {
@@ -19,10 +28,15 @@ export class FairQueue<T> {
     this.count += 1;
   }
 
-  /** Items until their cost comes to `limit`, at least one; those of one owner in their order. */
-  take(limit: number, costOf: (item: T) => number): T[] {
+  /**
+   * Items until their cost comes to `limit`, at least one, if there is any whose owner is not being served. When there is
+   * more, half of the owners are left to another taker.
+   */
+  take(limit: number, costOf: (item: T) => number): Turn<T> {
     const taken: T[] = [];
-    const turns = [...this.queues].map(([owner, items]) => ({ owner, items, next: 0 }));
+    const free = [...this.queues].filter(([owner]) => !this.served.has(owner));
+    const mine = this.count > limit ? free.slice(0, Math.ceil(free.length / 2)) : free;
+    const turns = mine.map(([owner, items]) => ({ owner, items, next: 0 }));
     let cost = 0;
     let before = -1;
     while (before < taken.length && cost < limit) {
@@ -36,8 +50,9 @@ export class FairQueue<T> {
         cost += costOf(item);
       }
     }
-    for (const { owner, items, next } of turns) if (next > 0) this.shorten(owner, items, next);
-    return taken;
+    const owners = turns.filter(({ next }) => next > 0);
+    for (const { owner, items, next } of owners) this.serve(owner, items, next);
+    return { items: taken, done: () => owners.forEach(({ owner }) => void this.served.delete(owner)) };
   }
 
   /** Returns those that are let go. */
@@ -55,9 +70,10 @@ export class FairQueue<T> {
   }
 
   /** Who was served stands behind the others: with more owners than a batch has room for, each gets its turn. */
-  private shorten(owner: string, items: T[], served: number): void {
-    items.splice(0, served);
-    this.count -= served;
+  private serve(owner: string, items: T[], taken: number): void {
+    this.served.add(owner);
+    items.splice(0, taken);
+    this.count -= taken;
     this.queues.delete(owner);
     if (items.length > 0) this.queues.set(owner, items);
   }

@@ -1,7 +1,7 @@
 // From a message to the columns of WarDragon Analytics, in SI units, with NULL for what is unknown; everything without a
 // column, and every value that no column could take as it is, goes into `extra` under its own name.
 import type { JsonObject } from '../base/json.js';
-import type { Kind } from '../schema/kinds.js';
+import { type Kind, perKind } from '../schema/kinds.js';
 import { KEPT, type KindRules } from './columns.js';
 import { aircraftColumns, droneColumns } from './rows-drones.js';
 import { signalColumns } from './rows-signals.js';
@@ -21,7 +21,13 @@ const RULES: Record<Kind, KindRules> = {
 };
 
 /** `seen_by` is the kit, `sink` the identity, `timestamp` the time: each has a place of its own in the row. */
-const ELSEWHERE = new Set(['seen_by', 'sink', 'timestamp']);
+const ELSEWHERE = ['seen_by', 'sink', 'timestamp'];
+
+/** The fields that have a place. */
+const PLACED = perKind((kind) => {
+  const { rules, elsewhere } = RULES[kind];
+  return new Set([...ELSEWHERE, ...elsewhere, ...rules.map(({ field }) => field)]);
+});
 
 /**
  * `message` is the parsed form of `raw`.
@@ -29,19 +35,18 @@ const ELSEWHERE = new Set(['seen_by', 'sink', 'timestamp']);
  * @throws PayloadError `schema` when a column that must not be NULL has no value.
  */
 export function toRow(kind: Kind, message: JsonObject, raw: JsonObject): Row {
-  const { rules, elsewhere, echoes } = RULES[kind];
+  const { rules, echoes } = RULES[kind];
   const columns: Record<string, ColumnValue> = {};
   const extra: JsonObject = {};
-  const placed = new Set<string>([...ELSEWHERE, ...elsewhere]);
   for (const { column, field, read } of rules) {
     const value = read(message[field] ?? null, message);
     columns[column] = value === KEPT ? null : value;
     // A value that its schema could not read ("-80 dBm" where a number belongs) has not arrived either.
     if (value === KEPT || unreadable(message[field], raw[field])) extra[field] = raw[field];
-    placed.add(field);
   }
-  for (const [field, value] of Object.entries(raw)) {
-    if (placed.has(field) || isEmpty(value)) continue;
+  for (const field of Object.keys(raw)) {
+    const value = raw[field];
+    if (PLACED[kind].has(field) || isEmpty(value)) continue;
     const original = echoes[field];
     if (original !== undefined && raw[original] === value) continue;
     extra[field] = value;

@@ -6,28 +6,50 @@ import { FairQueue } from '../../../src/server/fair-queue.js';
 
 const one = (): number => 1;
 
+/** What one taker alone gets. */
+function take<T>(queue: FairQueue<T>, limit: number, costOf: (item: T) => number): readonly T[] {
+  const { items, done } = queue.take(limit, costOf);
+  done();
+  return items;
+}
+
 test('each owner is served in turn, in the order of what is its own', () => {
   const queue = new FairQueue<string>();
   for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'c2']) queue.push(item.charAt(0), item);
-  assert.deepEqual(queue.take(5, one), ['a1', 'b1', 'c1', 'a2', 'c2']);
-  assert.deepEqual([queue.size, queue.sizeOf('a'), queue.sizeOf('b')], [2, 2, 0]);
-  assert.deepEqual(queue.take(5, one), ['a3', 'a4']);
-  assert.deepEqual(queue.take(5, one), []);
+  assert.deepEqual(take(queue, 7, one), ['a1', 'b1', 'c1', 'a2', 'c2', 'a3', 'a4']);
+  assert.deepEqual(take(queue, 7, one), []);
 });
 
 test('with more owners than there is room for, the next ones begin', () => {
   const queue = new FairQueue<string>();
   for (const owner of ['a', 'b', 'c', 'd', 'e']) for (const n of [1, 2]) queue.push(owner, `${owner}${n}`);
-  assert.deepEqual(queue.take(2, one), ['a1', 'b1']);
-  assert.deepEqual(queue.take(2, one), ['c1', 'd1']);
-  assert.deepEqual(queue.take(3, one), ['e1', 'a2', 'b2']);
+  assert.deepEqual(take(queue, 2, one), ['a1', 'b1']);
+  assert.deepEqual(take(queue, 2, one), ['c1', 'd1']);
+  assert.deepEqual(take(queue, 3, one), ['e1', 'a2', 'b2']);
+});
+
+test('what is more than one turn is shared by two takers, and nobody is served by both', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'c2']) queue.push(item.charAt(0), item);
+  const first = queue.take(4, one);
+  assert.deepEqual(first.items, ['a1', 'b1', 'a2', 'a3']);
+  queue.push('b', 'b2');
+  assert.deepEqual([queue.size, queue.sizeOf('a'), queue.sizeOf('b')], [4, 1, 1]);
+  const second = queue.take(4, one);
+  assert.deepEqual(second.items, ['c1', 'c2'], 'a and b are being served');
+  queue.push('c', 'c3');
+  assert.deepEqual(queue.take(4, one).items, []);
+  first.done();
+  assert.deepEqual(queue.take(4, one).items, ['a4', 'b2']);
+  second.done();
+  assert.deepEqual(queue.take(4, one).items, ['c3']);
 });
 
 test('one item that costs more than all there is room for is taken alone, and what costs nothing goes along', () => {
   const queue = new FairQueue<number>();
   for (const cost of [0, 900, 0, 1]) queue.push('a', cost);
-  assert.deepEqual(queue.take(500, (cost) => cost), [0, 900]); // biome-ignore format: short
-  assert.deepEqual(queue.take(500, (cost) => cost), [0, 1]); // biome-ignore format: short
+  assert.deepEqual(take(queue, 500, (cost) => cost), [0, 900]); // biome-ignore format: short
+  assert.deepEqual(take(queue, 500, (cost) => cost), [0, 1]); // biome-ignore format: short
 });
 
 test('whatever is put in comes out once, each owner in order, also when some are let go', () => {
@@ -38,9 +60,9 @@ test('whatever is put in comes out once, each owner in order, also when some are
       for (const [n, [owner, cost]] of items.entries()) queue.push(owner, { owner, n, cost });
       const gone = letsGo ? queue.keep(({ n }) => n % 3 !== 0) : [];
       const out: { owner: string; n: number }[] = [];
-      for (let taken = queue.take(limit, ({ cost }) => cost); taken.length > 0; ) {
+      for (let taken = take(queue, limit, ({ cost }) => cost); taken.length > 0; ) {
         out.push(...taken);
-        taken = queue.take(limit, ({ cost }) => cost);
+        taken = take(queue, limit, ({ cost }) => cost);
       }
       assert.equal(queue.size, 0);
       const all = [...out, ...gone].map(({ n }) => n).sort((x, y) => x - y);
