@@ -1,64 +1,49 @@
-// The benchmarks: each figure a ratio against a yardstick measured in the same run, A B A B, medians of five. A missed
-// target is a row with `ok: false`; it fails nothing, because machines are noisy and this is no test.
+// The benchmarks: each figure beside a yardstick measured in the same run, A B A B, medians. A missed target is a row with
+// `ok: false`; it fails nothing, because machines are noisy and this is no test.
+//
+// npm run bench [-- [--json] [--only TEXT]]
 import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { measureIngest, measureIngestMemory } from './ingest.js';
 import { measureIntake } from './intake.js';
+import { measureKitMemory } from './kit-memory.js';
+import { measureKitRows } from './kit-rows.js';
 import { measurePublish } from './publish.js';
+import { type Bench, measure, type Row } from './row.js';
 
-export interface Sample {
-  /** Of ours, and of the yardstick right after it: in the row's unit. */
-  readonly ours: number;
-  readonly yardstick: number;
-}
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  intake: measureIntake,
+  publish: measurePublish,
+  ingest: measureIngest,
+  'kit-rows': measureKitRows,
+  'kit-memory': measureKitMemory,
+  'ingest-memory': measureIngestMemory,
+};
 
-export interface Bench {
-  readonly name: string;
-  readonly unit: string;
-  readonly yardstick: string;
-  /** The least ratio (design: "What it must reach"). */
-  readonly target: number;
-  run(): Promise<Sample>;
-  end(): Promise<void>;
-}
-
-const RUNS = 5;
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-async function measure(bench: Bench): Promise<Record<string, unknown>> {
-  const samples: Sample[] = [];
-  await bench.run(); // warms both up
-  for (let i = 0; i < RUNS; i += 1) samples.push(await bench.run());
-  await bench.end();
-  const ratios = samples.map(({ ours, yardstick }) => ours / yardstick);
-  const ratio = median(ratios);
+function machine(): Record<string, unknown> {
   return {
-    name: bench.name,
-    value: Math.round(median(samples.map(({ ours }) => ours))),
-    unit: bench.unit,
-    yardstick: `${bench.yardstick}: ${Math.round(median(samples.map(({ yardstick }) => yardstick)))}`,
-    ratio: Number(ratio.toFixed(2)),
-    spread: `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
-    target: bench.target,
-    ok: ratio >= bench.target,
+    cpus: cpus().length,
+    model: cpus()[0]?.model,
+    memory_gib: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
   };
 }
 
-const rows: Record<string, unknown>[] = [];
-for (const make of [measureIntake, measurePublish]) {
+/** A line of the README's table. */
+function line({ name, value, unit, yardstick, ratio, spread, target, ok }: Row): string {
+  const cells = [name, `${value} ${unit}`, yardstick, `${ratio} (${spread.join(' to ')})`, target, ok ? 'yes' : 'no'];
+  return `| ${cells.join(' | ')} |\n`;
+}
+
+const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+const out = values.json === true ? process.stderr : process.stdout;
+out.write('| what | here | yardstick | ratio (spread) | target | reached |\n|---|---|---|---|---|---|\n');
+const rows: Row[] = [];
+for (const [name, make] of Object.entries(BENCHES)) {
+  if (values.only !== undefined && !name.includes(values.only)) continue;
   const row = await measure(await make());
   rows.push(row);
-  process.stderr.write(`${row['name']}: ${row['value']} ${row['unit']}; ${row['yardstick']}; `);
-  process.stderr.write(
-    `ratio ${row['ratio']} (${row['spread']}), at least ${row['target']}: ${row['ok'] ? 'ok' : 'MISSED'}\n`,
-  );
+  out.write(line(row));
 }
-const machine = {
-  cpus: cpus().length,
-  model: cpus()[0]?.model,
-  memory_gib: Math.round(totalmem() / 2 ** 30),
-  node: process.version,
-};
-if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ rows, machine })}\n`);
-else process.stderr.write(`on ${JSON.stringify(machine)}\n`);
+out.write(`\non ${JSON.stringify(machine())}\n`);
+if (values.json === true) process.stdout.write(`${JSON.stringify({ rows, machine: machine() })}\n`);

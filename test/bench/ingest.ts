@@ -1,34 +1,38 @@
 // How fast a server brings a backlog from the broker into PostgreSQL, each message acknowledged after its commit, against
 // COPY of the same rows into the same tables with all of WarDragon Analytics' indexes.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { Client } from 'pg';
 import { openStore } from '../../src/server/stores/open-store.js';
-import { startMosquitto } from '../fixtures/mosquitto.js';
+import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
 import { type Postgres, startPostgres } from '../fixtures/postgres.js';
-import { MAIN } from '../fixtures/processes.js';
-import type { Bench } from './bench.js';
 import { type HistoryMessage, historyMessages } from './input.js';
+import { startServer } from './program.js';
+import type { Bench } from './row.js';
 
 const MESSAGES = 100_000;
-const KITS = 8;
+const LONG = 1_000_000;
+export const KITS = 8;
 const TABLES = ['drones', 'signals'];
+
+/** It holds the backlog until the server comes. */
+function startHoldingBroker(): Promise<Broker> {
+  return startMosquitto({ config: ['max_inflight_messages 0', 'max_queued_messages 0'] });
+}
 
 export async function measureIngest(): Promise<Bench> {
   const postgres = await startPostgres();
-  // It holds the backlog until the server comes.
-  const broker = await startMosquitto({ config: ['max_inflight_messages 0', 'max_queued_messages 0'] });
+  const broker = await startHoldingBroker();
   return {
     name: 'server: broker -> PostgreSQL rows, all of Analytics\u2019 indexes',
     unit: 'messages/s',
     yardstick: 'COPY of the same rows into the same tables',
-    target: 0.5,
+    target: 'at least 0.5 x, and 10,000',
+    reaches: ({ ours, yardstick }) => ours >= 0.5 * yardstick && ours >= 10_000,
     run: async () => {
       const url = postgres.createDatabase();
-      const ours = await ingestRate(url, broker.url, broker.port, historyMessages(MESSAGES, KITS));
-      return { ours, yardstick: await copyRate(postgres, url) };
+      const { perSecond } = await ingest(url, broker, historyMessages(MESSAGES, KITS), MESSAGES);
+      return { ours: perSecond, yardstick: await copyRate(postgres, url) };
     },
     end: async () => {
       await broker.stop();
@@ -37,49 +41,55 @@ export async function measureIngest(): Promise<Bench> {
   };
 }
 
-async function ingestRate(
-  databaseUrl: string,
-  brokerUrl: string,
-  brokerPort: number,
-  messages: Iterable<HistoryMessage>,
-): Promise<number> {
-  const env = {
-    ...process.env,
-    DATABASE_URL: databaseUrl,
-    MQTT_BROKER_PORT: String(brokerPort),
-    SERVER_ID: 'bench',
-    HTTP_PORT: '0',
+/** Minutes at full speed: what it takes, and whether it lasts. */
+export async function measureIngestMemory(): Promise<Bench> {
+  const postgres = await startPostgres();
+  const broker = await startHoldingBroker();
+  return {
+    name: 'server: memory while a backlog of 1,000,000 comes in',
+    unit: 'MiB',
+    yardstick: 'idle',
+    target: 'at most + 60 MiB',
+    reaches: ({ ours, yardstick }) => ours - yardstick <= 60,
+    runs: 1,
+    run: async () => {
+      const messages = historyMessages(LONG, KITS);
+      const { idleMib, peakMib, perSecond } = await ingest(postgres.createDatabase(), broker, messages, LONG);
+      return { ours: peakMib, yardstick: idleMib, note: `${Math.round(perSecond)} messages/s all the while` };
+    },
+    end: async () => {
+      await broker.stop();
+      await postgres.stop();
+    },
   };
-  const start = (): ReturnType<typeof spawn> => spawn(process.execPath, [MAIN, 'server'], { env, stdio: 'ignore' });
-  const client = new Client(databaseUrl);
-  // Once, so that the broker keeps for it what comes next.
-  const first = start();
-  await ready(brokerUrl);
-  first.kill();
-  await once(first, 'exit');
-  await publishAll(brokerUrl, messages);
-  await client.connect();
-  const server = start();
-  const ended = once(server, 'exit');
-  const startedAt = await reached(client, 1);
-  const seconds = ((await reached(client, MESSAGES)) - startedAt) / 1_000;
-  await client.end();
-  server.kill();
-  await ended;
-  return MESSAGES / seconds;
 }
 
-/** The server has subscribed, for it says hello after that. */
-async function ready(brokerUrl: string): Promise<void> {
-  const client = await connectAsync(brokerUrl, { protocolVersion: 5 });
-  const hello = new Promise<void>((resolve) => {
-    client.on('message', (_, payload) => {
-      if (payload.toString().includes('"online":true')) resolve();
-    });
-  });
-  await client.subscribeAsync('wardragon/ingest/+/hello', { qos: 1 });
-  await hello;
-  await client.endAsync();
+interface Ingest {
+  readonly perSecond: number;
+  readonly idleMib: number;
+  readonly peakMib: number;
+}
+
+export async function ingest(
+  databaseUrl: string,
+  broker: Broker,
+  messages: Iterable<HistoryMessage>,
+  count: number,
+): Promise<Ingest> {
+  // Once, so that the broker keeps for it what comes next.
+  const first = await startServer(databaseUrl, broker.port);
+  const idleMib = first.memoryMib;
+  await first.end();
+  await publishAll(broker.url, messages);
+  const client = new Client(databaseUrl);
+  await client.connect();
+  const server = await startServer(databaseUrl, broker.port);
+  const startedAt = await reached(client, 1);
+  const seconds = ((await reached(client, count)) - startedAt) / 1_000;
+  await client.end();
+  const { peakMib } = server;
+  await server.end();
+  return { perSecond: count / seconds, idleMib, peakMib };
 }
 
 async function publishAll(brokerUrl: string, messages: Iterable<HistoryMessage>): Promise<void> {
@@ -96,7 +106,7 @@ async function publishAll(brokerUrl: string, messages: Iterable<HistoryMessage>)
 }
 
 /** When the ledger has so many. */
-async function reached(client: Client, count: number): Promise<number> {
+export async function reached(client: Client, count: number): Promise<number> {
   const sql = `SELECT coalesce(sum((r->>1)::bigint - (r->>0)::bigint + 1), 0)::int AS received
     FROM ingest_ledger, jsonb_array_elements(received) r`;
   for (;;) {

@@ -11,8 +11,8 @@ import { seal } from '../../src/schema/envelope.js';
 import { DEFAULT_TOPICS } from '../../src/schema/topics.js';
 import { openSpool } from '../../src/spool/open-spool.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
-import type { Bench } from './bench.js';
 import { droneRows } from './input.js';
+import { atLeast, type Bench } from './row.js';
 
 const ROWS = 10_000;
 const KIT = 'wardragon-BENCH';
@@ -30,7 +30,7 @@ export async function measurePublish(): Promise<Bench> {
     name: 'kit: spool -> QoS 1 publish, PUBACKed',
     unit: 'messages/s',
     yardstick: 'bare mqtt.js, its best window',
-    target: 0.7,
+    ...atLeast(0.7),
     run: async () => {
       run += 1;
       const ours = await spoolRate(join(folder, `spool-${run}.db`), broker, rows);

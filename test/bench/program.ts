@@ -1,0 +1,93 @@
+// The built program under measurement, as processes of its own, and what they take of the machine.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectAsync } from 'mqtt';
+import { EVICTION_ORDER } from '../../src/kit/classes.js';
+import { openSpool } from '../../src/spool/open-spool.js';
+import { MAIN } from '../fixtures/processes.js';
+import { historyRows } from './input.js';
+
+export class Program {
+  private readonly child: ChildProcess;
+
+  constructor(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(process.execPath, [MAIN, ...argv], { env: { ...process.env, ...env }, stdio: 'ignore' });
+  }
+
+  async end(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.kill();
+    await ended;
+  }
+
+  /** Resident, now, in MiB. */
+  get memoryMib(): number {
+    return this.statusMib('VmRSS');
+  }
+
+  /** The most that was ever resident, in MiB. */
+  get peakMib(): number {
+    return this.statusMib('VmHWM');
+  }
+
+  private statusMib(field: string): number {
+    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024;
+  }
+}
+
+/** Resolves when it has subscribed, for it says hello after that. */
+export async function startServer(databaseUrl: string, brokerPort: number): Promise<Program> {
+  const env = { DATABASE_URL: databaseUrl, MQTT_BROKER_PORT: String(brokerPort), SERVER_ID: 'bench', HTTP_PORT: '0' };
+  const client = await connectAsync(`mqtt://127.0.0.1:${brokerPort}`, { protocolVersion: 5 });
+  const hello = new Promise<void>((resolve) => {
+    client.on('message', (_, payload, { retain }) => {
+      if (!retain && payload.toString().includes('"online":true')) resolve();
+    });
+  });
+  await client.subscribeAsync('wardragon/ingest/+/hello', { qos: 1 });
+  const server = new Program(['server'], env);
+  await hello;
+  await client.endAsync();
+  return server;
+}
+
+/** A kit with so many rows in its spool; `settings` are further lines of `[MQTT]`. */
+export function makeKit(folder: string, apiUrl: string, brokerPort: number, settings: readonly string[] = []): string {
+  const configFile = join(folder, 'config.ini');
+  const lines = [
+    '[MQTT]',
+    'mqtt_host = 127.0.0.1',
+    `mqtt_port = ${brokerPort}`,
+    ...settings,
+    '[DRAGONSYNC]',
+    `api_url = ${apiUrl}`,
+    '[SPOOL]',
+    `path = ${join(folder, 'spool.db')}`,
+    'max_mb = 8192',
+    'min_free_mb = 0',
+    '[KIT]',
+    'status_port = 0',
+  ];
+  writeFileSync(configFile, `${lines.join('\n')}\n`);
+  return configFile;
+}
+
+const ROWS_PER_ACCEPT = 1_000;
+
+/** What `count` observations leave in the spool of a kit that had no network. */
+export function fillSpool(folder: string, count: number): void {
+  const limits = { maxBytes: 8 * 2 ** 30, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' } as const;
+  const spool = openSpool({ path: join(folder, 'spool.db'), classes: EVICTION_ORDER, limits, onDamaged: () => {} });
+  let rows = [];
+  for (const row of historyRows(count)) {
+    rows.push(row);
+    if (rows.length < ROWS_PER_ACCEPT) continue;
+    spool.accept(rows);
+    rows = [];
+  }
+  if (rows.length > 0) spool.accept(rows);
+  spool.close();
+}
