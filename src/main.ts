@@ -333,7 +333,30 @@ config
   .addOption(serverOption())
   .action(run(async (options: { server?: boolean }) => (await import('./cli/config.js')).configExample(options)));
 
-const simulate = program.command('simulate').description('stand-ins, for trying things out');
+/** A number of them from `least` on. */
+function atLeast(least: number): (text: string) => number {
+  return (text) => {
+    if (!/^[0-9]{1,6}$/.test(text) || Number(text) < least)
+      throw new InvalidArgumentError(`a whole number from ${least} on`);
+    return Number(text);
+  };
+}
+
+const simulate = program
+  .command('simulate')
+  .description('stand-ins, for trying things out: kits, or (as a subcommand) DragonSync')
+  .addOption(
+    new Option('--kits <n>', 'how many, each with a spool and a connection of its own')
+      .default(1)
+      .argParser(atLeast(1)),
+  )
+  .addOption(new Option('--rate <n>', 'messages a second of each').default(1).argParser(atLeast(1)))
+  .option('-c, --config <file>', "a kit's config.ini, for the broker and how to speak to it")
+  .action(
+    run(async ({ config = DEFAULT_CONFIG, ...options }: { config?: string; kits: number; rate: number }) =>
+      (await import('./cli/simulate-kits.js')).simulateKits({ config, ...options }),
+    ),
+  );
 
 simulate
   .command('dragonsync')

@@ -30,7 +30,8 @@ export async function kitCommand(options: { config: string }): Promise<number> {
   return 0;
 }
 
-function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {
+/** What the settings say of a kit; opens its spool. */
+export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {
   const { MQTT, DRAGONSYNC, SPOOL, KIT } = settings;
   const kinds = new Set<Kind>(['drone', 'system']);
   if (MQTT.mqtt_aircraft_enabled) kinds.add('aircraft');
