@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { EVICTION_ORDER } from '../../src/kit/classes.js';
 import { openSpool } from '../../src/spool/open-spool.js';
+import type { NewRow } from '../../src/spool/spool.js';
 import { MAIN } from '../fixtures/processes.js';
 import { historyRows } from './input.js';
+import { median } from './row.js';
 
 export class Program {
   private readonly child: ChildProcess;
@@ -39,8 +41,13 @@ export class Program {
 }
 
 /** Resolves when it has subscribed, for it says hello after that. */
-export async function startServer(databaseUrl: string, brokerPort: number): Promise<Program> {
-  const env = { DATABASE_URL: databaseUrl, MQTT_BROKER_PORT: String(brokerPort), SERVER_ID: 'bench', HTTP_PORT: '0' };
+export async function startServer(databaseUrl: string, brokerPort: number, httpPort = 0): Promise<Program> {
+  const env = {
+    DATABASE_URL: databaseUrl,
+    MQTT_BROKER_PORT: String(brokerPort),
+    SERVER_ID: 'bench',
+    HTTP_PORT: String(httpPort),
+  };
   const client = await connectAsync(`mqtt://127.0.0.1:${brokerPort}`, { protocolVersion: 5 });
   const hello = new Promise<void>((resolve) => {
     client.on('message', (_, payload, { retain }) => {
@@ -75,19 +82,26 @@ export function makeKit(folder: string, apiUrl: string, brokerPort: number, sett
   return configFile;
 }
 
-const ROWS_PER_ACCEPT = 1_000;
+/** A busy poll. */
+const ROWS_PER_ACCEPT = 50;
+/** Commits at the end of which the time is taken. */
+const TIMED = 200;
 
-/** What `count` observations leave in the spool of a kit that had no network. */
-export function fillSpool(folder: string, count: number): void {
+/** What `count` observations leave in the spool of a kit that had no network; the median time of the last commits, in ms. */
+export function fillSpool(folder: string, count: number): number {
   const limits = { maxBytes: 8 * 2 ** 30, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' } as const;
   const spool = openSpool({ path: join(folder, 'spool.db'), classes: EVICTION_ORDER, limits, onDamaged: () => {} });
-  let rows = [];
+  const times: number[] = [];
+  let rows: NewRow[] = [];
   for (const row of historyRows(count)) {
     rows.push(row);
     if (rows.length < ROWS_PER_ACCEPT) continue;
+    const startedMs = performance.now();
     spool.accept(rows);
+    times.push(performance.now() - startedMs);
     rows = [];
   }
   if (rows.length > 0) spool.accept(rows);
   spool.close();
+  return median(times.slice(-TIMED));
 }
