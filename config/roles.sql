@@ -23,8 +23,9 @@
 --   right without owning them, and Analytics works as before. (Membership would make dragonsink_maintain a superuser.)
 -- - It is not: dragonsink_maintain becomes a member of it, and Analytics' role stays the owner.
 --
--- TimescaleDB: chunks, also compressed ones, take their hypertable's rights; nothing is to be granted on them. Its jobs
--- (retention, compression, refresh) run as the owner, who needs LOGIN, and only the owner refreshes an aggregate.
+-- TimescaleDB: chunks, also compressed ones, have their hypertable's owner and rights; nothing is to be granted on them.
+-- Only the owner of an aggregate may refresh it, so that those are handed over too. The jobs (retention, compression,
+-- refresh) run as the role that made them, which needs LOGIN, and go on as before.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -42,20 +43,21 @@ ALTER ROLE dragonsink_ingest PASSWORD :'ingest_password';
 ALTER ROLE dragonsink_maintain PASSWORD :'maintain_password';
 \endif
 
-SELECT format('GRANT CONNECT ON DATABASE %I TO dragonsink_ingest, dragonsink_maintain', current_database()) \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name)
+FROM unnest(ARRAY['dragonsink_ingest', 'dragonsink_maintain']) AS name
+WHERE NOT has_database_privilege(name, current_database(), 'CONNECT') \gexec
 -- Before PostgreSQL 15 everybody may make tables in public: those who have some keep that right.
 SELECT DISTINCT format('GRANT CREATE ON SCHEMA public TO %I', tableowner) FROM pg_tables WHERE schemaname = 'public' \gexec
 REVOKE CREATE ON SCHEMA public FROM PUBLIC, dragonsink_ingest;
 GRANT USAGE ON SCHEMA public TO dragonsink_ingest, dragonsink_maintain;
 GRANT CREATE ON SCHEMA public TO dragonsink_maintain;
 
--- The tables that are there, and those that dragonsink_maintain makes later. Their ids need no right on a sequence: they
--- are identity columns. audit_log belongs to Analytics' web UI, and who may write it could forge it.
-SELECT format('REVOKE ALL ON public.%I FROM dragonsink_ingest', name),
-  format('GRANT SELECT, INSERT, UPDATE ON public.%I TO dragonsink_ingest', name)
-FROM unnest(ARRAY['kits', 'drones', 'signals', 'system_health', 'ingest_keys', 'ingest_ledger', 'ingest_meta',
-  'ingest_openings', 'ingest_rejects', 'ingest_reports']) AS name
-WHERE to_regclass('public.' || name) IS NOT NULL \gexec
+-- The tables that are there (ours are ingest_*), and those that dragonsink_maintain makes later. Their ids need no right on
+-- a sequence: they are identity columns. audit_log belongs to Analytics' web UI, and who may write it could forge it.
+SELECT format('REVOKE ALL ON public.%I FROM dragonsink_ingest', tablename),
+  format('GRANT SELECT, INSERT, UPDATE ON public.%I TO dragonsink_ingest', tablename)
+FROM pg_tables WHERE schemaname = 'public'
+  AND (tablename IN ('kits', 'drones', 'signals', 'system_health') OR tablename LIKE 'ingest\_%') \gexec
 SELECT 'REVOKE ALL ON public.audit_log FROM dragonsink_ingest' WHERE to_regclass('public.audit_log') IS NOT NULL \gexec
 ALTER DEFAULT PRIVILEGES FOR ROLE dragonsink_maintain IN SCHEMA public
   GRANT SELECT, INSERT, UPDATE ON TABLES TO dragonsink_ingest;

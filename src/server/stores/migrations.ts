@@ -30,7 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
     sqlite: sqliteReports,
   },
   {
-    version: 3,
+    version: 4,
     name: "the audit log of WarDragon Analytics' web UI",
     postgres: makePostgresAuditLog,
     sqlite: sqliteAuditLog,
