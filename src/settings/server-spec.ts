@@ -16,7 +16,7 @@ const GUIDE = {
     secretFile: 'DATABASE_URL_FILE',
     expected: DATABASE_FORM,
     check: checkDatabaseUrl,
-    doc: `The database: ${DATABASE_FORM}.`,
+    doc: `The database: ${DATABASE_FORM}. Behind that, ?sslmode=verify-full&sslrootcert=FILE for TLS and statement_timeout=MILLISECONDS for each statement (30000).`,
   }),
   MQTT_INGEST_ENABLED: flag({ default: true, doc: 'Subscribe to the broker and store what comes.' }),
   MQTT_BROKER_HOST: host({ default: '127.0.0.1', doc: "The broker's host name or address." }),

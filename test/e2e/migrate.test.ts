@@ -1,11 +1,11 @@
 // `dragonsink migrate` as its user runs it: from nothing, from half of it, and from what it must not touch.
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects as throws } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
 import { MIGRATIONS } from '../../src/server/stores/migrations.js';
-import { openExistingStore } from '../../src/server/stores/open-store.js';
+import { openExistingStore, openStore } from '../../src/server/stores/open-store.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import { eventually, runDragonsink } from '../fixtures/processes.js';
 import { dragonsink, dragonsinkJson, dragonsinkWith } from '../fixtures/run-command.js';
@@ -143,6 +143,12 @@ suite('dragonsink migrate', () => {
     deepEqual(await columns(), before);
     const { from, to } = await migrate(database.url);
     deepEqual([from, to], [0, NEWEST]);
+  });
+
+  test('an owner of another database is found out', async (t) => {
+    const [one, other] = [newDatabase(t), newDatabase(t)];
+    const hint = /let DATABASE_MAINTAIN_URL name the same database as DATABASE_URL/;
+    await throws(openStore(one.url, { maintainUrl: other.url }), { code: 'schema', hint });
   });
 
   test('two at once make it once', async (t) => {

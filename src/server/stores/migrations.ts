@@ -89,6 +89,12 @@ export async function migrate(
       throw stopped(migration, from, to, thrown);
     }
   }
+  if (from < to && (await target.version()) < to) {
+    throw new StoreError(`${target.where}: still at version ${from}, and ${to} is needed`, {
+      code: 'schema',
+      hint: 'let DATABASE_MAINTAIN_URL name the same database as DATABASE_URL',
+    });
+  }
   return { where: target.where, from, to };
 }
 

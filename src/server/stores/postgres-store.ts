@@ -38,10 +38,7 @@ export async function openPostgresStore(url: string, { nowUs, mustExist, maintai
     await assertDurable(pool);
     await migrate(new PostgresDatabase(pool, maintain, mustExist));
     const storeId = await readMeta(pool.query, 'store_id');
-    if (storeId === undefined) {
-      const hint = 'does DATABASE_MAINTAIN_URL name the same database as DATABASE_URL?';
-      throw new StoreError(`${pool.where}: has no store id`, { code: 'schema', hint });
-    }
+    if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
     maintain.opened();
     return new PostgresStore(storeId, pool, maintain, nowUs);
