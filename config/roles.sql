@@ -1,7 +1,7 @@
 -- Two roles for `dragonsink server` on PostgreSQL, with or without TimescaleDB:
 --
 --   dragonsink_ingest    for DATABASE_URL: reads, adds and changes rows of the tables below. It can delete nothing,
---                        empty no table, and make, change or drop none.
+--                        empty no table, and make, change or drop none (but temporary ones of its own).
 --   dragonsink_maintain  for DATABASE_MAINTAIN_URL: owns the tables. Migrations, retention, refresh, removal.
 --
 -- Run it as a superuser in the server's database (first made with: createdb NAME), as often as you like:
@@ -14,8 +14,7 @@
 --
 -- or, in a script, with: psql -v ingest_password=... -v maintain_password=... -f config/roles.sql ...
 --
--- Then make the tables: dragonsink migrate --database postgres://dragonsink_maintain:PASSWORD@HOST/NAME
--- (a server that has DATABASE_MAINTAIN_URL does that by itself).
+-- Then make the tables: dragonsink migrate, with DATABASE_MAINTAIN_URL set (a server that has it does that by itself).
 --
 -- In a database that WarDragon Analytics, or a server with one role for everything, has made, the tables have another
 -- owner. That is not changed: at the end stands what to run, which is one of two things.

@@ -11,7 +11,7 @@ export interface PostgresUrl {
   readonly statementTimeoutMs: number | null;
 }
 
-/** pg 8 checks the certificate with each of them, its next version (as libpq) only with the last. */
+/** pg 8 checks CA and name with each of them; its next version will, as libpq does, with the last alone. */
 const CHECKING = new Set(['prefer', 'require', 'verify-ca', 'verify-full']);
 const MAX_TIMEOUT_MS = 24 * 3_600_000;
 
