@@ -22,9 +22,10 @@
 --   right without owning them, and Analytics works as before. (Membership would make dragonsink_maintain a superuser.)
 -- - It is not: dragonsink_maintain becomes a member of it, and Analytics' role stays the owner.
 --
--- TimescaleDB: chunks, also compressed ones, have their hypertable's owner and rights; nothing is to be granted on them.
--- Only the owner of an aggregate may refresh it, so that those are handed over too. The jobs (retention, compression,
--- refresh) run as the role that made them, which needs LOGIN, and go on as before.
+-- TimescaleDB: its extension is made before all this, by the superuser (CREATE EXTENSION timescaledb). Chunks, also
+-- compressed ones, have their hypertable's owner and rights; nothing is to be granted on them. Only the owner of an
+-- aggregate may refresh it, so that those are handed over too. The jobs (retention, compression, refresh) run as the role
+-- that made them, which needs LOGIN, and go on as before.
 
 \set ON_ERROR_STOP on
 \set QUIET on

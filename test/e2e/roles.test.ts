@@ -7,6 +7,7 @@ import { connectAsync } from 'mqtt';
 import { Client } from 'pg';
 import { MIGRATIONS } from '../../src/server/stores/migrations.js';
 import { startMosquitto } from '../fixtures/mosquitto.js';
+import { psql } from '../fixtures/postgres.js';
 import { harnessOf, usePostgres } from '../fixtures/postgres-harness.js';
 import { eventually, type Running, runDragonsink } from '../fixtures/processes.js';
 import { dragonsinkJson, dragonsinkWith } from '../fixtures/run-command.js';
@@ -29,7 +30,7 @@ function newDatabase(t: TestContext) {
     one.password = SECRET;
     return one.href;
   };
-  const applyRoles = (...args: string[]): string => postgres().psql(url, ...args, '-f', ROLES);
+  const applyRoles = (...args: string[]): string => psql(url, ...args, '-f', ROLES);
   return {
     ...harnessOf(t, url),
     url,
@@ -158,13 +159,13 @@ suite('config/roles.sql', () => {
       const database = newDatabase(t);
       const owner = `analytics_${attribute.toLowerCase()}`;
       await database.query(`CREATE ROLE ${owner} LOGIN ${attribute}; GRANT CREATE ON SCHEMA public TO ${owner}`);
-      postgres().psql(database.as(owner), '-q', '-c', ANALYTICS);
+      psql(database.as(owner), '-c', ANALYTICS);
       const said = database.applyRoles();
       match(said, attribute === 'SUPERUSER' ? /ALTER TABLE public.drones OWNER/ : /GRANT analytics_nosuperuser TO/);
       const refused = await dragonsinkWith({}, 'migrate', '--database', database.maintain);
       deepEqual([refused.code, refused.out], [1, '']);
       match(refused.err, /must be owner of .*\nwhat to do: run: dragonsink migrate, .*config\/roles\.sql/);
-      postgres().psql(database.url, '-q', '-v', 'ON_ERROR_STOP=1', '-c', said);
+      psql(database.url, '-c', said);
       equal(database.applyRoles(), '', 'nothing is left to be said');
       const { from, to } = await dragonsinkJson<{ from: number; to: number }>(
         'migrate',
