@@ -301,6 +301,17 @@ rejects
     },
   );
 
+program
+  .command('migrate')
+  .description("make the server's database, or bring it to this version (DATABASE_MAINTAIN_URL, where set)")
+  .option('--database <url>', 'instead of both settings')
+  .option('--json', 'one JSON object')
+  .action(
+    run(async (options: { database?: string; json?: boolean }) =>
+      (await import('./cli/migrate.js')).migrateCommand(options),
+    ),
+  );
+
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");
 

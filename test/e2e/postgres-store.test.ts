@@ -92,13 +92,13 @@ suite('PostgreSQL: opening', () => {
 const ANALYTICS = readFileSync(join(import.meta.dirname, '../fixtures/analytics-schema.sql'), 'utf8');
 const SHAPE = {
   columns: `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
-    WHERE table_name IN ('kits', 'drones', 'signals', 'system_health')
+    WHERE table_name IN ('kits', 'drones', 'signals', 'system_health', 'audit_log')
       AND column_name NOT IN ('extra', 'sink_epoch', 'sink_seq', 'observed_raw', 'uid')
     ORDER BY table_name, ordinal_position`,
   constraints: `SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-    WHERE conrelid::regclass::text IN ('kits', 'drones', 'signals', 'system_health') ORDER BY conname`,
+    WHERE conrelid::regclass::text IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') ORDER BY conname`,
   indexes: `SELECT indexname, indexdef FROM pg_indexes
-    WHERE tablename IN ('kits', 'drones', 'signals', 'system_health') ORDER BY indexname`,
+    WHERE tablename IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') ORDER BY indexname`,
 };
 
 suite('PostgreSQL: a database of WarDragon Analytics', () => {

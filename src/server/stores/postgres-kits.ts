@@ -51,8 +51,8 @@ const removeRows = (table: KitTable): string =>
 export class PostgresKits implements Kits {
   constructor(
     private readonly pool: PostgresPool,
-    /** For what may take long. */
-    private readonly slow: PostgresPool,
+    /** For what may take long, and what only the owner may do. */
+    private readonly maintain: PostgresPool,
   ) {}
 
   list(): Promise<Kit[]> {
@@ -60,7 +60,7 @@ export class PostgresKits implements Kits {
   }
 
   async counts(): Promise<Map<string, Record<Kind, number>>> {
-    return countsPerKit(await this.slow.query<KitCount>(COUNTS));
+    return countsPerKit(await this.maintain.query<KitCount>(COUNTS));
   }
 
   async put({ kitId, name, location, apiUrl }: NewKit): Promise<void> {
@@ -76,14 +76,14 @@ export class PostgresKits implements Kits {
   }
 
   async remove(kitId: string): Promise<boolean> {
-    return this.pool.transaction(async (query) => {
+    return this.maintain.transaction(async (query) => {
       await query(DROP_LEASE, [leaseKey(kitId)]);
       return (await query(REMOVE, [kitId])).length > 0;
     });
   }
 
   async removeRows(table: KitTable, kitId: string, limit: number): Promise<number> {
-    return (await this.slow.query(removeRows(table), [kitId, limit])).length;
+    return (await this.maintain.query(removeRows(table), [kitId, limit])).length;
   }
 
   async expire(nowUs: number): Promise<number> {

@@ -202,6 +202,8 @@ export const GET_META = 'SELECT value FROM ingest_meta WHERE key = $1';
 export const ADD_META = 'INSERT INTO ingest_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING';
 export const PUT_META = `
   INSERT INTO ingest_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`;
+/** Not from the information schema, which hides those of tables that this role has no right on. */
 export const COLUMNS = `
-  SELECT table_name || '.' || column_name AS name FROM information_schema.columns
-  WHERE table_schema = current_schema()`;
+  SELECT c.relname || '.' || a.attname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
+    AND NOT a.attisdropped`;

@@ -23,6 +23,8 @@ type Stored = Omit<StoredReject, 'identity'> & { [K in keyof Identity]: Identity
 export class PostgresRejects implements Rejects {
   constructor(
     private readonly pool: PostgresPool,
+    /** Only the owner may delete. */
+    private readonly maintain: PostgresPool,
     private readonly nowUs: Clock,
   ) {}
 
@@ -45,7 +47,7 @@ export class PostgresRejects implements Rejects {
 
   async store(reject: StoredReject, observations: readonly Observation[]): Promise<StoredOutcome | null> {
     const once = (): Promise<StoredOutcome | null> =>
-      this.pool.transaction((query) => {
+      this.maintain.transaction((query) => {
         const remove = async (): Promise<boolean> => (await query(REMOVE, [reject.id])).length > 0;
         return storeRetried(new PostgresTransaction(query), remove, reject, observations, this.nowUs());
       });

@@ -3,7 +3,7 @@ import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
 import { commitBatch, isEmpty, noCounts } from './commit.js';
-import { type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
+import { type Migrated, type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
 import { toEntry } from './missing.js';
 import { PostgresKits } from './postgres-kits.js';
 import * as plans from './postgres-plans.js';
@@ -22,23 +22,52 @@ const MAINTENANCE_TIMEOUT_MS = 3_600_000;
 /**
  * Connects, and brings the database to this version.
  *
- * @throws StoreError `unavailable` (retryable), `credentials`, `missing`, `privilege`, `version`, `not-durable`, `url`.
+ * @throws StoreError `unavailable` (retryable), `credentials`, `missing`, `privilege`, `version`, `not-durable`, `tls`,
+ *   `url`.
  */
-export async function openPostgresStore(url: string, { nowUs, mustExist }: OpenOptions): Promise<Store> {
-  const pool = new PostgresPool({ url, connections: COMMIT_CONNECTIONS, statementTimeoutMs: COMMIT_TIMEOUT_MS });
-  const slow = new PostgresPool({ url, connections: 1, statementTimeoutMs: MAINTENANCE_TIMEOUT_MS });
+export async function openPostgresStore(url: string, { nowUs, mustExist, maintainUrl }: OpenOptions): Promise<Store> {
+  const pool = new PostgresPool({
+    url,
+    setting: 'DATABASE_URL',
+    connections: COMMIT_CONNECTIONS,
+    statementTimeoutMs: COMMIT_TIMEOUT_MS,
+    urlMayLimit: true,
+  });
+  const maintain = maintainPool(url, maintainUrl);
   try {
     await assertDurable(pool);
-    await migrate(new PostgresDatabase(slow, mustExist));
+    await migrate(new PostgresDatabase(pool, maintain, mustExist));
     const storeId = await readMeta(pool.query, 'store_id');
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
-    slow.opened();
-    return new PostgresStore(storeId, pool, slow, nowUs);
+    maintain.opened();
+    return new PostgresStore(storeId, pool, maintain, nowUs);
   } catch (error: unknown) {
-    await Promise.allSettled([pool.close(), slow.close()]);
+    await Promise.allSettled([pool.close(), maintain.close()]);
     throw error;
   }
+}
+
+/** Makes our tables, or brings them to this version, as their owner; throws as above. */
+export async function migratePostgres(url: string, maintainUrl: string | undefined): Promise<Migrated> {
+  const maintain = maintainPool(url, maintainUrl);
+  try {
+    return await migrate(new PostgresDatabase(maintain, maintain, false));
+  } finally {
+    await maintain.close();
+  }
+}
+
+/** The `statement_timeout` of a DATABASE_URL that serves for both is meant for commits. */
+function maintainPool(url: string, maintainUrl: string | undefined): PostgresPool {
+  const hasOwnUrl = maintainUrl !== undefined;
+  return new PostgresPool({
+    url: hasOwnUrl ? maintainUrl : url,
+    setting: hasOwnUrl ? 'DATABASE_MAINTAIN_URL' : 'DATABASE_URL',
+    connections: 1,
+    statementTimeoutMs: MAINTENANCE_TIMEOUT_MS,
+    urlMayLimit: hasOwnUrl,
+  });
 }
 
 /** Off, PostgreSQL says COMMIT up to a second before it is on disk; kits would delete what a crash then loses. */
@@ -56,6 +85,7 @@ class PostgresDatabase implements MigrationTarget {
 
   constructor(
     private readonly pool: PostgresPool,
+    private readonly maintain: PostgresPool,
     readonly mustExist: boolean,
   ) {
     this.where = pool.where;
@@ -66,7 +96,7 @@ class PostgresDatabase implements MigrationTarget {
   }
 
   async apply(migration: Migration, newStoreId: string): Promise<void> {
-    await this.pool.transaction(async (query) => {
+    await this.maintain.transaction(async (query) => {
       // One migration at a time: CREATE ... IF NOT EXISTS alone fails when two servers meet in it.
       await query(plans.LOCK_SCHEMA);
       if ((await readVersion(query)) >= migration.version) return;
@@ -101,11 +131,11 @@ class PostgresStore implements Store {
   constructor(
     readonly storeId: string,
     private readonly pool: PostgresPool,
-    private readonly slow: PostgresPool,
+    private readonly maintain: PostgresPool,
     private readonly nowUs: Clock,
   ) {
-    this.kits = new PostgresKits(pool, slow);
-    this.rejects = new PostgresRejects(pool, nowUs);
+    this.kits = new PostgresKits(pool, maintain);
+    this.rejects = new PostgresRejects(pool, maintain, nowUs);
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
@@ -130,16 +160,16 @@ class PostgresStore implements Store {
   }
 
   async counts(): Promise<TableCounts> {
-    const rows = only(await this.slow.query<Record<Kind, number>>(plans.COUNT_ROWS));
-    return { rows, ...only(await this.slow.query<{ doubled: number; rejects: number }>(plans.COUNT_OTHERS)) };
+    const rows = only(await this.maintain.query<Record<Kind, number>>(plans.COUNT_ROWS));
+    return { rows, ...only(await this.maintain.query<{ doubled: number; rejects: number }>(plans.COUNT_OTHERS)) };
   }
 
   async prune(nowUs: number): Promise<number> {
-    return prune(new PostgresPruner(this.slow), nowUs);
+    return prune(new PostgresPruner(this.maintain), nowUs);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.close(), this.slow.close()]);
+    await Promise.all([this.pool.close(), this.maintain.close()]);
   }
 }
 

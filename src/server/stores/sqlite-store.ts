@@ -5,7 +5,14 @@ import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
 import { commitBatch, isEmpty, noCounts } from './commit.js';
-import { type Migration, type MigrationTarget, migrate, noDatabase, type OpenOptions } from './migrations.js';
+import {
+  type Migrated,
+  type Migration,
+  type MigrationTarget,
+  migrate,
+  noDatabase,
+  type OpenOptions,
+} from './migrations.js';
 import { toEntry } from './missing.js';
 import { type Pruner, prune } from './retention.js';
 import { SqliteDatabase } from './sqlite-database.js';
@@ -33,6 +40,16 @@ export async function openSqliteStore(path: string, { nowUs, mustExist }: OpenOp
   } catch (error: unknown) {
     await db.close();
     throw error;
+  }
+}
+
+/** Makes the file, or brings it to this version; throws as above. */
+export async function migrateSqlite(path: string): Promise<Migrated> {
+  const db = new SqliteDatabase(path);
+  try {
+    return await migrate(new SqliteTarget(db, false));
+  } finally {
+    await db.close();
   }
 }
 
