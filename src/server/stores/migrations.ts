@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresReports, makePostgresTables } from './postgres-schema.js';
+import { makePostgresRefresh, makePostgresReports, makePostgresTables } from './postgres-schema.js';
 import { sqliteReports, sqliteTables } from './sqlite-schema.js';
 
 export interface Migration {
@@ -27,6 +27,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "the kits' half of the ledger",
     postgres: makePostgresReports,
     sqlite: sqliteReports,
+  },
+  {
+    version: 3,
+    name: 'the hours that TimescaleDB has to aggregate again',
+    postgres: makePostgresRefresh,
+    sqlite: () => [],
   },
 ];
 

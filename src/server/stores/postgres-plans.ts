@@ -189,11 +189,6 @@ export const PRUNE_SURPLUS_REJECTS = `
     SELECT id FROM ingest_rejects WHERE id <= (SELECT id FROM ingest_rejects ORDER BY id DESC OFFSET $1 LIMIT 1)
     LIMIT $2) RETURNING 1`;
 
-export const HAS_TIMESCALE = "SELECT to_regclass('timescaledb_information.hypertables') IS NOT NULL AS found";
-export const HYPERTABLES = `
-  SELECT hypertable_name::text AS name FROM timescaledb_information.hypertables
-  WHERE hypertable_schema = current_schema()`;
-
 export const SYNCHRONOUS_COMMIT = "SELECT current_setting('synchronous_commit') AS value";
 /** Any number that nobody else takes: "drag" in ASCII. */
 export const LOCK_SCHEMA = 'SELECT pg_advisory_xact_lock(1685217639)';

@@ -1,11 +1,11 @@
 // The rejects on PostgreSQL.
-import { StoreError } from '../../base/errors.js';
 import type { RejectFilter, Rejects, StoredOutcome, StoredReject } from '../rejects.js';
 import type { Clock, Identity, Observation } from '../store.js';
 import type { PostgresPool } from './postgres-pool.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { storable } from './rejects.js';
 import { storeRetried } from './retry-reject.js';
+import { transact } from './transact.js';
 
 const COLUMNS = `id, (extract(epoch FROM received) * 1000000)::bigint AS "receivedUs", topic, kit_id AS "kitId", kind, epoch,
   seq, reason, detail, payload`;
@@ -44,18 +44,11 @@ export class PostgresRejects implements Rejects {
   }
 
   async store(reject: StoredReject, observations: readonly Observation[]): Promise<StoredOutcome | null> {
-    const once = (): Promise<StoredOutcome | null> =>
-      this.pool.transaction((query) => {
-        const remove = async (): Promise<boolean> => (await query(REMOVE, [reject.id])).length > 0;
-        return storeRetried(new PostgresTransaction(query), remove, reject, observations, this.nowUs());
-      });
-    try {
-      return await once();
-    } catch (error: unknown) {
-      // As with every commit: another writer was first with a key.
-      if (error instanceof StoreError && error.code === 'conflict') return once();
-      throw error;
-    }
+    return transact(this.pool, (query) => {
+      const nowUs = this.nowUs();
+      const remove = async (): Promise<boolean> => (await query(REMOVE, [reject.id])).length > 0;
+      return storeRetried(new PostgresTransaction(query, nowUs), remove, reject, observations, nowUs);
+    });
   }
 
   async explain(id: number, reason: string, detail: string): Promise<void> {

@@ -8,10 +8,13 @@ import { toEntry } from './missing.js';
 import { PostgresKits } from './postgres-kits.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
+import { PostgresPruner } from './postgres-pruner.js';
 import { PostgresRejects } from './postgres-rejects.js';
 import { PostgresTransaction } from './postgres-transaction.js';
-import { type Pruner, prune } from './retention.js';
-import type { TableName } from './tables.js';
+import { prune } from './retention.js';
+import { offerTimescale, setUpTimescale } from './timescale.js';
+import { refreshMarked } from './timescale-refresh.js';
+import { transact } from './transact.js';
 import type { LedgerAccount } from './transaction.js';
 
 const COMMIT_CONNECTIONS = 4;
@@ -29,12 +32,14 @@ export async function openPostgresStore(url: string, { nowUs, mustExist }: OpenO
   const slow = new PostgresPool({ url, connections: 1, statementTimeoutMs: MAINTENANCE_TIMEOUT_MS });
   try {
     await assertDurable(pool);
+    const warnings = mustExist ? [] : await offerTimescale(slow);
     await migrate(new PostgresDatabase(slow, mustExist));
+    if (!mustExist) warnings.push(...(await setUpTimescale(slow)));
     const storeId = await readMeta(pool.query, 'store_id');
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
     slow.opened();
-    return new PostgresStore(storeId, pool, slow, nowUs);
+    return new PostgresStore(storeId, warnings, pool, slow, nowUs);
   } catch (error: unknown) {
     await Promise.allSettled([pool.close(), slow.close()]);
     throw error;
@@ -100,6 +105,7 @@ class PostgresStore implements Store {
 
   constructor(
     readonly storeId: string,
+    readonly warnings: readonly string[],
     private readonly pool: PostgresPool,
     private readonly slow: PostgresPool,
     private readonly nowUs: Clock,
@@ -110,15 +116,10 @@ class PostgresStore implements Store {
 
   async commit(batch: Batch): Promise<CommitResult> {
     if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
-    const once = (): Promise<CommitResult> =>
-      this.pool.transaction((query) => commitBatch(new PostgresTransaction(query), batch, this.nowUs()));
-    try {
-      return await once();
-    } catch (error: unknown) {
-      // Another writer (Analytics' collector locks no kits) was first with a key, or a deadlock was broken up.
-      if (error instanceof StoreError && error.code === 'conflict') return once();
-      throw error;
-    }
+    return transact(this.pool, (query) => {
+      const nowUs = this.nowUs();
+      return commitBatch(new PostgresTransaction(query, nowUs), batch, nowUs);
+    });
   }
 
   async ledger(kitId?: string): Promise<LedgerEntry[]> {
@@ -138,35 +139,11 @@ class PostgresStore implements Store {
     return prune(new PostgresPruner(this.slow), nowUs);
   }
 
+  async refresh(nowUs: number): Promise<number> {
+    return refreshMarked(this.slow, nowUs);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.pool.close(), this.slow.close()]);
-  }
-}
-
-class PostgresPruner implements Pruner {
-  constructor(private readonly pool: PostgresPool) {}
-
-  /** A hypertable's old chunks are dropped by TimescaleDB's own policy; a delete would unpack compressed ones. */
-  async prunesRows(table: TableName): Promise<boolean> {
-    const { found } = only(await this.pool.query<{ found: boolean }>(plans.HAS_TIMESCALE));
-    if (!found) return true;
-    const hypertables = await this.pool.query<{ name: string }>(plans.HYPERTABLES);
-    return !hypertables.some(({ name }) => name === table);
-  }
-
-  async rows(table: TableName, beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.pruneRows(table), [beforeUs, limit])).length;
-  }
-
-  async keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_KEYS, [beforeUs, limit, kinds])).length;
-  }
-
-  async oldRejects(beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_OLD_REJECTS, [beforeUs, limit])).length;
-  }
-
-  async surplusRejects(kept: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_SURPLUS_REJECTS, [kept, limit])).length;
   }
 }

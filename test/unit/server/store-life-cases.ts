@@ -89,7 +89,10 @@ export function lifeCases(build: Build): void {
     }
     equal((await store.counts()).doubled, 3);
   });
+}
 
+/** Where rows lie in tables, and not in chunks that a database drops whole. */
+export function pruneCases(build: Build): void {
   test('pruning deletes what is past its retention with its keys, in slices, and nothing else', async (t) => {
     const harness = await build(t);
     const store = await harness.open();
