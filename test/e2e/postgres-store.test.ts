@@ -6,6 +6,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
 import { openStore } from '../../src/server/stores/open-store.js';
 import { GET_KEYS, GET_KEYS_BEFORE, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
+import { readCatalogue, within } from '../fixtures/catalogue.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import {
   at,
@@ -110,6 +111,29 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
       deepEqual(await ours.query(sql), await theirs.query(sql));
     });
   }
+
+  test('only what is ours is added, and nothing of it is touched', async (t) => {
+    const harness = await newHarness(t);
+    await harness.query(ANALYTICS);
+    await harness.query(
+      'CREATE VIEW active_threats AS SELECT time, kit_id, drone_id, speed FROM drones WHERE speed > 30',
+    );
+    const before = await readCatalogue(harness.query);
+    await harness.open();
+    const after = await readCatalogue(harness.query);
+    deepEqual(within(after, before), before);
+    const known = new Set(Object.values(before).flatMap((entries) => entries.map(({ name }) => name)));
+    const added = Object.values(after).flatMap((entries) =>
+      entries.map(({ name }) => name).filter((name) => !known.has(name)),
+    );
+    ok(added.length > 50);
+    deepEqual(
+      added.filter((name) => !/^ingest_|\.(extra|sink_epoch|sink_seq|observed_raw|uid)$/.test(name)),
+      [],
+    );
+    await harness.open();
+    deepEqual(await readCatalogue(harness.query), after);
+  });
 
   test('what it lacks is added, and its rows stay as they are', async (t) => {
     const harness = await newHarness(t);

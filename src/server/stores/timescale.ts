@@ -36,7 +36,7 @@ export async function setUpTimescale(pool: PostgresPool): Promise<string[]> {
   const plain = await pool.query<{ name: TableName; owned: boolean }>(plans.PLAIN_TABLES, [TABLES]);
   for (const { name, owned } of plain) {
     if (owned) warnings.push(...(await trying(`${name} stays a plain table`, () => convert(pool, name, licensed))));
-    else warnings.push(`${name} is a plain table: dragonsink migrate makes it a hypertable, as its owner`);
+    else warnings.push(`${name} is a plain table: its owner makes a hypertable of it with dragonsink migrate`);
   }
   if (!licensed) return warnings;
   for (const aggregate of plans.AGGREGATES) {
