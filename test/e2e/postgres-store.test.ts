@@ -210,7 +210,11 @@ suite('PostgreSQL: what a commit looks up', () => {
       [GET_KEYS_BEFORE, /Index (Only )?Scan( Backward)? using ingest_keys_pkey/, ['[]']],
       [TABLE_PLANS.drones.occupied, BY_TIME, ['[]']],
       [TABLE_PLANS.drones.occupiedAfter, BY_TIME, ['[]', '1000']],
-      [TABLE_PLANS.drones.updateRows, BY_TIME, ['0', '1', '{0}', ...Array<string>(48).fill('{}')]],
+      [
+        TABLE_PLANS.drones.updateRows,
+        BY_TIME,
+        ['0', '9000000000000000', `{${KIT}}`, '{drone-1}', '{0}', ...Array<string>(48).fill('{}')],
+      ],
     ];
     const client = new Client({ connectionString: harness.url });
     await client.connect();

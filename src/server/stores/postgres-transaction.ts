@@ -111,7 +111,9 @@ export class PostgresTransaction implements Transaction {
 
   async updateRows(table: TableName, rows: readonly ReplacedRow[]): Promise<ReplacedRow[]> {
     const times = rows.map(({ from }) => from.timeUs);
-    const bounds = [Math.min(...times), Math.max(...times)];
+    const kits = [...new Set(rows.map(({ kitId }) => kitId))];
+    const parts = [...new Set(rows.map(({ from }) => from.part))];
+    const bounds = [Math.min(...times), Math.max(...times), kits, parts];
     const values = rows.map(({ from, kitId, timeUs, values: others }, n) => [
       n,
       from.timeUs,
