@@ -182,6 +182,16 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
     equal((await again.counts()).rows.drone, 1);
   });
 
+  test('an aggregate that is none of TimescaleDB’s is nobody’s to refresh', async (t) => {
+    const harness = await newHarness(t);
+    const store = await harness.open(() => T0_US);
+    await harness.query('CREATE TABLE drones_hourly (bucket timestamptz)');
+    await store.commit(batch(drone({ keyUs: T0_US - 1e12, timeUs: T0_US - 1e12 })));
+    equal((await harness.rows('ingest_refresh')).length, 1);
+    equal(await store.refresh(T0_US), 0);
+    deepEqual(await harness.rows('ingest_refresh'), []);
+  });
+
   test('the raw rows of a hypertable are left to TimescaleDB, our keys are not', async (t) => {
     const harness = await newHarness(t);
     const store = await harness.open();

@@ -197,6 +197,14 @@ suite('TimescaleDB: rows that come late', () => {
     deepEqual(await harness.query('SELECT * FROM ingest_refresh'), []);
   });
 
+  test('are left out where the hour may be on the edge of what is kept', async (t) => {
+    const harness = await newHarness(t);
+    const store = await harness.open();
+    await store.commit(batch(drone(hoursAgo(30 * 24 - 0.5)), drone({ ...hoursAgo(30 * 24 - 2.1), identity: at(2) })));
+    equal(await store.refresh(Date.now() * 1e3), 1);
+    deepEqual(await harness.query('SELECT * FROM ingest_refresh'), []);
+  });
+
   test('wait for a later round where an hour cannot be aggregated, and keep no other from it', async (t) => {
     const harness = await newHarness(t);
     const store = await harness.open();

@@ -13,7 +13,7 @@ const HOUR_US = 3600 * 1e6;
  * hour, and takes whole hours that begin at most 3 hours and end at least 1 hour before.
  */
 const SETTLED_US = 2 * HOUR_US;
-const HOURS_AT_ONCE = 24;
+const PAGE_HOURS = 100;
 
 const timeOf = (micros: string): string => `(timestamptz 'epoch' + ${micros} * interval '1 microsecond')`;
 
@@ -55,7 +55,7 @@ const NEXT_HOURS = `
     array_agg(r.id) AS ids
   FROM ingest_refresh r LEFT JOIN kept k ON k.name = r.aggregate
   WHERE (r.aggregate, r.hour) > ($4, ${timeOf('$5::bigint')})
-  GROUP BY r.aggregate, r.hour, k.since ORDER BY r.aggregate, r.hour LIMIT ${HOURS_AT_ONCE}`;
+  GROUP BY r.aggregate, r.hour, k.since ORDER BY r.aggregate, r.hour LIMIT ${PAGE_HOURS}`;
 // A procedure with transactions of its own, so that it cannot run in one.
 const REFRESH = `
   CALL refresh_continuous_aggregate($1::text::regclass, ${timeOf('$2::bigint')}, ${timeOf('$3::bigint')})`;
@@ -68,15 +68,8 @@ interface MarkedHour {
   readonly hourUs: number;
   /** Null where there is no such aggregate. */
   readonly kept: boolean | null;
-  readonly ids: readonly number[];
-}
-
-/** One after another, of one aggregate. */
-interface Span {
-  readonly aggregate: string;
-  readonly fromUs: number;
-  readonly untilUs: number;
-  readonly ids: readonly number[];
+  /** As text, which an array of bigint comes as. */
+  readonly ids: readonly string[];
 }
 
 /**
@@ -98,13 +91,13 @@ export async function refreshMarked(pool: PostgresPool, nowUs: number): Promise<
     const last = hours.at(-1);
     if (last === undefined) break;
     after = last;
-    const gone = hours.filter(({ kept }) => kept !== true).flatMap(({ ids }) => ids);
-    if (gone.length > 0) await pool.query(UNMARK, [gone]);
-    for (const span of spansOf(hours.filter(({ kept }) => kept === true))) {
+    for (const { aggregate, hourUs, kept, ids } of hours) {
       try {
-        await pool.query(REFRESH, [span.aggregate, span.fromUs, span.untilUs]);
-        await pool.query(UNMARK, [span.ids]);
-        refreshed += (span.untilUs - span.fromUs) / HOUR_US;
+        if (kept === true) {
+          await pool.query(REFRESH, [aggregate, hourUs, hourUs + HOUR_US]);
+          refreshed += 1;
+        }
+        await pool.query(UNMARK, [ids]);
       } catch (error: unknown) {
         if (!(error instanceof StoreError) || error.code === 'unavailable') throw error;
         failure = error;
@@ -115,20 +108,10 @@ export async function refreshMarked(pool: PostgresPool, nowUs: number): Promise<
   return refreshed;
 }
 
-function nextHours(pool: PostgresPool, nowUs: number, after: Pick<MarkedHour, 'aggregate' | 'hourUs'>) {
+type Place = Pick<MarkedHour, 'aggregate' | 'hourUs'>;
+
+function nextHours(pool: PostgresPool, nowUs: number, after: Place): Promise<MarkedHour[]> {
   const names = AGGREGATES.map(({ name }) => name);
   const retentions = AGGREGATES.map(({ table }) => `${RETENTION_DAYS[table]} days`);
   return pool.query<MarkedHour>(NEXT_HOURS, [names, retentions, nowUs, after.aggregate, after.hourUs]);
-}
-
-function spansOf(hours: readonly MarkedHour[]): Span[] {
-  const spans: Span[] = [];
-  for (const { aggregate, hourUs, ids } of hours) {
-    const before = spans.at(-1);
-    const goesOn = before !== undefined && before.aggregate === aggregate && before.untilUs === hourUs;
-    const span = goesOn ? before : { aggregate, fromUs: hourUs, ids: [] };
-    if (goesOn) spans.pop();
-    spans.push({ ...span, untilUs: hourUs + HOUR_US, ids: [...span.ids, ...ids] });
-  }
-  return spans;
 }

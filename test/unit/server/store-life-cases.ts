@@ -126,4 +126,11 @@ export function pruneCases(build: Build): void {
     equal((await store.commit(batch(...old.slice(0, 10)))).counts.drone.refused, 10);
     equal(await store.prune(nowUs), 0);
   });
+
+  test('rows that come late leave nothing to do where nothing aggregates them', async (t) => {
+    const store = await (await build(t)).open(() => T0_US);
+    await store.commit(batch(drone({ keyUs: T0_US - DAY_US, timeUs: T0_US - DAY_US })));
+    equal(await store.refresh(T0_US), 0);
+    deepEqual(store.warnings, []);
+  });
 }
