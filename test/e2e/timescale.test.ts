@@ -32,7 +32,23 @@ function without(catalogue: Catalogue, left: RegExp): Catalogue {
   return Object.fromEntries(Object.entries(catalogue).map(([part, entries]) => [part, entries.filter(kept)]));
 }
 
+/** From here on every session is one that may neither delete nor change a table: they all share one here. */
+async function ingestOnly(t: TestContext, { query }: PostgresHarness): Promise<void> {
+  await query(`CREATE ROLE ingest; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO ingest;
+    SET ROLE ingest`);
+  t.after(() => query('RESET ROLE; DROP OWNED BY ingest; DROP ROLE ingest'));
+}
+
 suite('TimescaleDB: the schema', () => {
+  test('plain tables serve too, where the role may not create the extension', async (t) => {
+    const harness = await newHarness(t);
+    await harness.query('CREATE ROLE maker; GRANT ALL ON SCHEMA public TO maker; SET ROLE maker');
+    t.after(() => harness.query('RESET ROLE; DROP OWNED BY maker; DROP ROLE maker'));
+    const store = await harness.open();
+    match(store.warnings.join(), /^TimescaleDB is installed on this server, and not used here: .*permission denied/);
+    equal((await store.commit(batch(drone()))).counts.drone.stored, 1);
+  });
+
   test('tables that were made without the extension become hypertables with all their rows, once it is there', async (t) => {
     const harness = await newHarness(t);
     await harness.query(TABLES);
@@ -98,6 +114,16 @@ suite('TimescaleDB: the schema', () => {
     deepEqual(await catalogueOf(harness), after);
   });
 
+  test('made by several servers that start at once, it is made once', async (t) => {
+    const harness = await newHarness(t);
+    const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
+    deepEqual(
+      stores.flatMap(({ warnings }) => warnings),
+      [],
+    );
+    equal((await catalogueOf(harness))['jobs']?.length, 8);
+  });
+
   test('what stands in the way of one table is said, keeps no other from it, and is done later', async (t) => {
     const harness = await newHarness(t);
     await harness.query(TABLES);
@@ -117,9 +143,8 @@ suite('TimescaleDB: the schema', () => {
     await harness.query(TABLES);
     await harness.query('CREATE UNIQUE INDEX mine ON signals (kit_id)');
     await (await harness.open()).close();
-    await harness.query(`DROP INDEX mine; DROP ROLE IF EXISTS ingest; CREATE ROLE ingest;
-      GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO ingest; SET ROLE ingest`);
-    t.after(() => harness.query('RESET ROLE; DROP OWNED BY ingest; DROP ROLE ingest'));
+    await harness.query('DROP INDEX mine');
+    await ingestOnly(t, harness);
     const store = await harness.open();
     deepEqual(store.warnings, ['signals is a plain table: its owner makes a hypertable of it with dragonsink migrate']);
     await store.commit(batch(drone(hoursAgo(30)), signal(hoursAgo(30))));
@@ -266,6 +291,7 @@ suite('TimescaleDB: compressed chunks', () => {
 
   test('take new rows, later states and moved ones, however many have to be unpacked for it', async (t) => {
     const { harness, store, drones, signals } = await compressed(t);
+    await ingestOnly(t, harness);
     const later = (n: number) => at(n + 1, '00000002aaaaaaaa');
     const inBetween = drones.map((one, n) => ({ ...one, keyUs: one.keyUs + 1, identity: later(n) }));
     const stored = await store.commit(batch(...inBetween));
