@@ -128,6 +128,7 @@ export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
 function plansOf(table: DataTable): TablePlans {
   const part = table.columns.find(({ name }) => name === table.part);
   const samePart = part === undefined ? '' : ` AND d.${part.name} = r.part::${POSTGRES_TYPES[part.type]}`;
+  // Bound in any case, so that every table takes the same parameters.
   const anyPart =
     part === undefined
       ? ' AND $4::text[] IS NOT NULL'

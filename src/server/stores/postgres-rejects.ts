@@ -2,10 +2,10 @@
 import type { RejectFilter, Rejects, StoredOutcome, StoredReject } from '../rejects.js';
 import type { Clock, Identity, Observation } from '../store.js';
 import type { PostgresPool } from './postgres-pool.js';
+import { transact } from './postgres-transact.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { storable } from './rejects.js';
 import { storeRetried } from './retry-reject.js';
-import { transact } from './transact.js';
 
 const COLUMNS = `id, (extract(epoch FROM received) * 1000000)::bigint AS "receivedUs", topic, kit_id AS "kitId", kind, epoch,
   seq, reason, detail, payload`;

@@ -10,11 +10,11 @@ import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
 import { PostgresPruner } from './postgres-pruner.js';
 import { PostgresRejects } from './postgres-rejects.js';
+import { transact } from './postgres-transact.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { prune } from './retention.js';
 import { offerTimescale, setUpTimescale } from './timescale.js';
 import { refreshMarked } from './timescale-refresh.js';
-import { transact } from './transact.js';
 import type { LedgerAccount } from './transaction.js';
 
 const COMMIT_CONNECTIONS = 4;

@@ -1,6 +1,6 @@
 // Gives our tables what TimescaleDB offers, where its extension is: now, or when it is installed later. Each table and each
 // aggregate in a transaction of its own: what is there is whole, and a run that dies half-way goes on with the next.
-// A hypertable that is there already is somebody's, with the policies that he wants or does not want: it is left alone.
+// A hypertable that is there already is somebody's, with the policies that they want or do not want: it is left alone.
 import { StoreError, toError } from '../../base/errors.js';
 import { LOCK_SCHEMA } from './postgres-plans.js';
 import type { PostgresPool, Query } from './postgres-pool.js';
@@ -9,7 +9,7 @@ import * as plans from './timescale-plans.js';
 
 /**
  * In a database that has nothing of ours yet, creates the extension where the server has it; says why it could not. Where
- * it is installed but not preloaded, the attempt ends the connection: any failure here only means to do without.
+ * it is installed but not preloaded, the attempt ends the connection: any failure only means to do without it.
  */
 export async function offerTimescale(pool: PostgresPool): Promise<string[]> {
   const create = pool.transaction(async (query) => {
@@ -19,7 +19,7 @@ export async function offerTimescale(pool: PostgresPool): Promise<string[]> {
   });
   return create.then(
     () => [],
-    (error: unknown) => [`TimescaleDB is installed on this server, and not used here: ${toError(error).message}`],
+    (error: unknown) => [`TimescaleDB is not made use of: ${toError(error).message}`],
   );
 }
 
