@@ -16,6 +16,7 @@ export interface MigrateOptions extends DatabaseOptions {
 export async function migrateCommand(options: MigrateOptions): Promise<number> {
   const { url, maintainUrl } = databaseUrls(options);
   const migrated = await migrateStore(url, maintainUrl);
+  for (const warning of migrated.warnings) process.stderr.write(`dragonsink: ${warning}\n`);
   process.stdout.write(`${options.json === true ? JSON.stringify(toJson(migrated)) : describe(migrated)}\n`);
   return 0;
 }

@@ -131,5 +131,6 @@ export class Server implements Part {
     ];
     for (const part of this.parts) await part.start();
     log.info({ serverId, storeId }, 'the database is open');
+    for (const warning of store.warnings) log.warn(`database: ${warning}`);
   }
 }

@@ -5,7 +5,7 @@ import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
 import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresReports, makePostgresTables } from './postgres-schema.js';
+import { makePostgresRefresh, makePostgresReports, makePostgresTables } from './postgres-schema.js';
 import { sqliteReports, sqliteTables } from './sqlite-schema.js';
 
 export interface Migration {
@@ -28,6 +28,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "the kits' half of the ledger",
     postgres: makePostgresReports,
     sqlite: sqliteReports,
+  },
+  {
+    version: 3,
+    name: 'the hours that TimescaleDB has to aggregate again',
+    postgres: makePostgresRefresh,
+    sqlite: () => [],
   },
   {
     version: 4,
@@ -60,6 +66,8 @@ export interface Migrated {
   readonly where: string;
   readonly from: number;
   readonly to: number;
+  /** What the database could do and does not. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -95,7 +103,7 @@ export async function migrate(
       hint: 'let DATABASE_MAINTAIN_URL name the same database as DATABASE_URL',
     });
   }
-  return { where: target.where, from, to };
+  return { where: target.where, from, to, warnings: [] };
 }
 
 function stopped({ version, name }: Migration, from: number, to: number, thrown: unknown): unknown {

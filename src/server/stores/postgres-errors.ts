@@ -60,6 +60,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   '42P01': { code: 'schema', hint: MIGRATE, passes: false },
   '42703': { code: 'schema', hint: MIGRATE, passes: false },
   '53': { code: 'busy', hint: 'PostgreSQL is short of memory or connections: look at its log', passes: true },
+  // Most of all TimescaleDB's, on the rows of compressed chunks that one transaction may change: postgres-transact.ts.
+  '53400': { code: 'limit', hint: 'a limit in the configuration of PostgreSQL was reached: see its log', passes: true },
   '53100': { code: 'full', hint: 'the disk of the database is full: free some space there', passes: true },
   // An index entry has a limit of some 2,700 bytes, so that a long text is refused like one of a wrong form.
   '54': DATA,

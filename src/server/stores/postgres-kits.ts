@@ -3,6 +3,7 @@ import type { Kind } from '../../schema/kinds.js';
 import { type Kit, type KitStatus, type Kits, type KitTable, leaseKey, type NewKit, SILENT_US } from '../kits.js';
 import { countsPerKit, type KitCount } from './kit-counts.js';
 import type { PostgresPool } from './postgres-pool.js';
+import { transact } from './postgres-transact.js';
 
 const timeOf = (micros: string): string => `(timestamptz 'epoch' + ${micros}::bigint * interval '1 microsecond')`;
 const microsOf = (time: string): string => `(extract(epoch FROM ${time}) * 1000000)::bigint`;
@@ -83,7 +84,7 @@ export class PostgresKits implements Kits {
   }
 
   async removeRows(table: KitTable, kitId: string, limit: number): Promise<number> {
-    return (await this.maintain.query(removeRows(table), [kitId, limit])).length;
+    return transact(this.maintain, async (query) => (await query(removeRows(table), [kitId, limit])).length);
   }
 
   async expire(nowUs: number): Promise<number> {

@@ -8,10 +8,13 @@ import { toEntry } from './missing.js';
 import { PostgresKits } from './postgres-kits.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
+import { PostgresPruner } from './postgres-pruner.js';
 import { PostgresRejects } from './postgres-rejects.js';
+import { transact } from './postgres-transact.js';
 import { PostgresTransaction } from './postgres-transaction.js';
-import { type Pruner, prune } from './retention.js';
-import type { TableName } from './tables.js';
+import { prune } from './retention.js';
+import { offerTimescale, setUpTimescale } from './timescale.js';
+import { refreshMarked } from './timescale-refresh.js';
 import type { LedgerAccount } from './transaction.js';
 
 const COMMIT_CONNECTIONS = 4;
@@ -36,12 +39,12 @@ export async function openPostgresStore(url: string, { nowUs, mustExist, maintai
   const maintain = maintainPool(url, maintainUrl);
   try {
     await assertDurable(pool);
-    await migrate(new PostgresDatabase(pool, maintain, mustExist));
+    const { warnings } = await bringUpToDate(pool, maintain, mustExist);
     const storeId = await readMeta(pool.query, 'store_id');
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
     maintain.opened();
-    return new PostgresStore(storeId, pool, maintain, nowUs);
+    return new PostgresStore(storeId, warnings, pool, maintain, nowUs);
   } catch (error: unknown) {
     await Promise.allSettled([pool.close(), maintain.close()]);
     throw error;
@@ -52,10 +55,28 @@ export async function openPostgresStore(url: string, { nowUs, mustExist, maintai
 export async function migratePostgres(url: string, maintainUrl: string | undefined): Promise<Migrated> {
   const maintain = maintainPool(url, maintainUrl);
   try {
-    return await migrate(new PostgresDatabase(maintain, maintain, false));
+    return await bringUpToDate(maintain, maintain, false);
   } finally {
     await maintain.close();
   }
+}
+
+/** The schema, and what TimescaleDB offers beside it. */
+async function bringUpToDate(pool: PostgresPool, maintain: PostgresPool, mustExist: boolean): Promise<Migrated> {
+  const database = new PostgresDatabase(pool, maintain, mustExist);
+  const isNew = !mustExist && (await database.version()) === 0;
+  const offered = isNew ? await offerTimescale(maintain) : [];
+  const migrated = await migrate(database);
+  const setUp = mustExist
+    ? []
+    : await setUpTimescale(maintain).catch((error: unknown) => notSetUp(pool, maintain, error));
+  return { ...migrated, warnings: [...offered, ...setUp] };
+}
+
+/** An owner who can't be reached keeps nobody from storing. */
+function notSetUp(pool: PostgresPool, maintain: PostgresPool, error: unknown): string[] {
+  if (!(error instanceof StoreError) || maintain.setting === pool.setting) throw error;
+  return [`what TimescaleDB offers is looked at with the next start: ${error.message}`];
 }
 
 /** The `statement_timeout` of a DATABASE_URL that serves for both is meant for commits. */
@@ -130,6 +151,7 @@ class PostgresStore implements Store {
 
   constructor(
     readonly storeId: string,
+    readonly warnings: readonly string[],
     private readonly pool: PostgresPool,
     private readonly maintain: PostgresPool,
     private readonly nowUs: Clock,
@@ -140,15 +162,10 @@ class PostgresStore implements Store {
 
   async commit(batch: Batch): Promise<CommitResult> {
     if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
-    const once = (): Promise<CommitResult> =>
-      this.pool.transaction((query) => commitBatch(new PostgresTransaction(query), batch, this.nowUs()));
-    try {
-      return await once();
-    } catch (error: unknown) {
-      // Another writer (Analytics' collector locks no kits) was first with a key, or a deadlock was broken up.
-      if (error instanceof StoreError && error.code === 'conflict') return once();
-      throw error;
-    }
+    return transact(this.pool, (query) => {
+      const nowUs = this.nowUs();
+      return commitBatch(new PostgresTransaction(query, nowUs), batch, nowUs);
+    });
   }
 
   async ledger(kitId?: string): Promise<LedgerEntry[]> {
@@ -168,35 +185,11 @@ class PostgresStore implements Store {
     return prune(new PostgresPruner(this.maintain), nowUs);
   }
 
+  async refresh(nowUs: number): Promise<number> {
+    return refreshMarked(this.maintain, nowUs);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.pool.close(), this.maintain.close()]);
-  }
-}
-
-class PostgresPruner implements Pruner {
-  constructor(private readonly pool: PostgresPool) {}
-
-  /** A hypertable's old chunks are dropped by TimescaleDB's own policy; a delete would unpack compressed ones. */
-  async prunesRows(table: TableName): Promise<boolean> {
-    const { found } = only(await this.pool.query<{ found: boolean }>(plans.HAS_TIMESCALE));
-    if (!found) return true;
-    const hypertables = await this.pool.query<{ name: string }>(plans.HYPERTABLES);
-    return !hypertables.some(({ name }) => name === table);
-  }
-
-  async rows(table: TableName, beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.pruneRows(table), [beforeUs, limit])).length;
-  }
-
-  async keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_KEYS, [beforeUs, limit, kinds])).length;
-  }
-
-  async oldRejects(beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_OLD_REJECTS, [beforeUs, limit])).length;
-  }
-
-  async surplusRejects(kept: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_SURPLUS_REJECTS, [kept, limit])).length;
   }
 }

@@ -94,6 +94,7 @@ function readMeta(db: SqliteDatabase, key: string): string | undefined {
 class SqliteStore implements Store {
   readonly kits: SqliteKits;
   readonly rejects: SqliteRejects;
+  readonly warnings = [];
 
   constructor(
     readonly storeId: string,
@@ -131,6 +132,11 @@ class SqliteStore implements Store {
     return gone;
   }
 
+  /** There are no aggregates in SQLite. */
+  async refresh(): Promise<number> {
+    return 0;
+  }
+
   async close(): Promise<void> {
     await this.db.close();
   }
@@ -139,8 +145,8 @@ class SqliteStore implements Store {
 class SqlitePruner implements Pruner {
   constructor(private readonly db: SqliteDatabase) {}
 
-  async prunesRows(): Promise<boolean> {
-    return true;
+  async dropChunks(): Promise<boolean> {
+    return false;
   }
 
   async rows(table: TableName, beforeUs: number, limit: number): Promise<number> {
