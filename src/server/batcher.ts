@@ -1,5 +1,6 @@
 // Collects what was decoded, commits it in batches, and acknowledges to the broker only then. A commit begins as soon as
 // none is running and something waits, so that an idle server stores a detection at once.
+import { within } from '../base/abort.js';
 import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
@@ -31,13 +32,15 @@ export interface BatcherOptions {
 }
 
 const MAX_BATCH_ROWS = 500;
-/** Beyond it nothing more is read; a broker that keeps to our receive maximum never gets there. */
+/** Beyond it nothing more is read; a broker that knows our receive maximum never gets there. */
 const MAX_WAITING = 10_000;
 /** Messages at QoS 0 are not held back by the broker: beyond this they are dropped, and the others keep their room. */
 const MAX_WAITING_ONCE = 5_000;
 /** A commit that takes longer waits for something: that is no kit's fault. */
 const SLOW_MS = 2_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
+/** A database that hangs says so only after half a minute (stores/postgres-pool.ts): leaving does not wait for it. */
+const LEAVE_WITHIN_MS = 5_000;
 
 export class Batcher {
   readonly counts: CommitCounts = noCounts();
@@ -49,6 +52,7 @@ export class Batcher {
   private waitingOnce = 0;
   private running: Promise<void> | null = null;
   private readonly stopping = new AbortController();
+  private stopped: Promise<void> | undefined;
   private readonly backoff: Backoff;
   private readonly recorder: Recorder;
   private problem = '';
@@ -77,7 +81,7 @@ export class Batcher {
    * its quota, unless the database is away: then nothing is acknowledged.
    *
    * @returns what resolves when there is room for more; nothing when there is. mosquitto with `max_inflight_messages 0`
-   *   sends all it has, whatever our receive maximum.
+   *   sends a client of MQTT 3.1.1 all it has: there is no receive maximum to keep to.
    */
   add(received: Received): Promise<void> | undefined {
     const comesOnce = received.from === null;
@@ -117,10 +121,21 @@ export class Batcher {
     return this.committedMs - Math.max(sinceMs, this.worksSinceMs);
   }
 
-  /** Commits what was taken, unless the database is away; what is not acknowledged the broker keeps. */
-  async stop(): Promise<void> {
+  /**
+   * Commits what was taken, unless the database is away or hangs; what is not acknowledged the broker keeps. If a commit that
+   * was not waited for takes place all the same, its messages are refused when they come again.
+   */
+  stop(): Promise<void> {
+    this.stopped ??= this.leave();
+    return this.stopped;
+  }
+
+  private async leave(): Promise<void> {
     this.stopping.abort();
-    await this.running;
+    if (this.running !== null) await within(LEAVE_WITHIN_MS, this.running);
+    if (this.running === null) return;
+    this.options.log.warn('the database does not answer: leaving without it, what it was to store comes again');
+    this.waiting.keep(() => false);
   }
 
   private get works(): boolean {
