@@ -10,6 +10,7 @@ import { FairQueue } from './fair-queue.js';
 import { ownerOf, Quota } from './quota.js';
 import { type Recorder, SILENT } from './recorder.js';
 import { RejectAllowance } from './reject-allowance.js';
+import { Room } from './room.js';
 import type { Batch, CommitCounts, CommitResult, CommittedStream, KindCounts, Store } from './store.js';
 
 export interface Received {
@@ -18,6 +19,8 @@ export interface Received {
   readonly ack: () => void;
   /** The connection that holds its place until `ack`, and after whose end it comes again; null when it comes only once. */
   readonly from: object | null;
+  /** Of a message as it came. */
+  readonly bytes?: number;
 }
 
 export interface BatcherOptions {
@@ -32,10 +35,13 @@ export interface BatcherOptions {
 }
 
 const MAX_BATCH_ROWS = 500;
-/** Beyond it nothing more is read; a broker that knows our receive maximum never gets there. */
-const MAX_WAITING = 10_000;
+/** A large message is as many rows: a transaction takes several times its bytes in memory. */
+const BYTES_OF_A_ROW = 8 * 1024;
+const MIB = 1024 * 1024;
+/** Beyond it nothing more is read; a broker that knows our receive maximum seldom gets there. */
+const MAX_WAITING = { messages: 10_000, bytes: 32 * MIB };
 /** Messages at QoS 0 are not held back by the broker: beyond this they are dropped, and the others keep their room. */
-const MAX_WAITING_ONCE = 5_000;
+const MAX_WAITING_ONCE = { messages: 5_000, bytes: 16 * MIB };
 /** A commit that takes longer waits for something: that is no kit's fault. */
 const SLOW_MS = 2_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
@@ -48,8 +54,9 @@ export class Batcher {
   private readonly waiting = new FairQueue<Received>();
   private readonly quota: Quota;
   private readonly allowance: RejectAllowance;
-  /** Of those, how many come only once. */
-  private waitingOnce = 0;
+  private readonly room = new Room(MAX_WAITING);
+  /** Of those that wait, the ones that come only once. */
+  private readonly roomOnce = new Room(MAX_WAITING_ONCE);
   private running: Promise<void> | null = null;
   private readonly stopping = new AbortController();
   private stopped: Promise<void> | undefined;
@@ -92,7 +99,7 @@ export class Batcher {
       this.tell(received.ack);
       return undefined;
     }
-    if (comesOnce && this.waitingOnce >= MAX_WAITING_ONCE) {
+    if (comesOnce && this.roomOnce.isFull) {
       if (this.droppedNow === 0) this.options.log.error('too many messages wait for the database: dropping new ones');
       this.dropped += 1;
       this.recorder.dropped(received.batch);
@@ -101,17 +108,17 @@ export class Batcher {
     }
     this.waiting.push(owner, received);
     this.recorder.waiting(this.waiting.size);
-    if (comesOnce) this.waitingOnce += 1;
+    for (const room of this.roomsOf(received)) room.enter(received.bytes ?? 0);
     this.running ??= this.run().finally(() => {
       this.running = null;
     });
-    if (this.waiting.size < MAX_WAITING) return undefined;
+    if (!this.room.isFull) return undefined;
     return new Promise((resolve) => this.held.push(resolve));
   }
 
   /** The connection is gone: what is not being committed yet comes again on the next one, and would wait twice. */
   forget(from: object): void {
-    this.waiting.keep((received) => received.from !== from);
+    this.left(this.waiting.keep((received) => received.from !== from));
     this.recorder.waiting(this.waiting.size);
     this.letIn();
   }
@@ -135,15 +142,23 @@ export class Batcher {
     if (this.running !== null) await within(LEAVE_WITHIN_MS, this.running);
     if (this.running === null) return;
     this.options.log.warn('the database does not answer: leaving without it, what it was to store comes again');
-    this.waiting.keep(() => false);
+    this.left(this.waiting.keep(() => false));
   }
 
   private get works(): boolean {
     return this.problem === '' && performance.now() - (this.commitsSinceMs ?? Number.POSITIVE_INFINITY) < SLOW_MS;
   }
 
+  private roomsOf({ from }: Received): Room[] {
+    return from === null ? [this.room, this.roomOnce] : [this.room];
+  }
+
+  private left(gone: readonly Received[]): void {
+    for (const received of gone) for (const room of this.roomsOf(received)) room.leave(received.bytes ?? 0);
+  }
+
   private letIn(): void {
-    if (this.waiting.size < MAX_WAITING) for (const goOn of this.held.splice(0)) goOn();
+    if (!this.room.isFull) for (const goOn of this.held.splice(0)) goOn();
   }
 
   private async run(): Promise<void> {
@@ -176,8 +191,8 @@ export class Batcher {
 
   /** Whole messages only: an array is acknowledged when all of it is there. */
   private take(): Received[] {
-    const taken = this.waiting.take(MAX_BATCH_ROWS, ({ batch }) => rowsOf(batch));
-    this.waitingOnce -= taken.filter(({ from }) => from === null).length;
+    const taken = this.waiting.take(MAX_BATCH_ROWS, rowsOf);
+    this.left(taken);
     this.recorder.waiting(this.waiting.size);
     return taken;
   }
@@ -244,8 +259,8 @@ export class Batcher {
   }
 }
 
-function rowsOf({ observations, rejects, reports }: Batch): number {
-  return observations.length + rejects.length + reports.length;
+function rowsOf({ batch: { observations, rejects, reports }, bytes = 0 }: Received): number {
+  return Math.max(observations.length + rejects.length + reports.length, bytes / BYTES_OF_A_ROW);
 }
 
 function merge(batches: readonly Batch[]): Batch {

@@ -1,0 +1,97 @@
+// F15: the database goes down, is started again, refuses to write, has no connection left, or loses COMMITs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Postgres } from '../../fixtures/postgres.js';
+import type { Fault, Setup } from '../fault.js';
+import { endure, type Outage } from '../outage.js';
+import type { World } from '../world.js';
+
+const OUTAGES: readonly Outage[] = [
+  {
+    name: 'down',
+    begin: async (world) => {
+      await clusterOf(world).pgCtl('stop', '-m', 'immediate');
+      return () => clusterOf(world).pgCtl('start');
+    },
+  },
+  {
+    name: 'read-only',
+    begin: async (world) => {
+      await ask(world, 'ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()', END_SESSIONS);
+      return () => ask(world, 'ALTER SYSTEM RESET default_transaction_read_only', 'SELECT pg_reload_conf()');
+    },
+  },
+  { name: 'out of connections', begin: takeAllConnections },
+  { name: 'COMMITs lost', begin: (world) => loseCommits(world, 'commit') },
+  { name: 'answers to COMMIT lost', begin: (world) => loseCommits(world, 'answer') },
+];
+/** Those of the server alone. */
+const SESSIONS = `FROM pg_stat_activity WHERE application_name = 'dragonsink'`;
+const END_SESSIONS = `SELECT pg_terminate_backend(pid) ${SESSIONS}`;
+/** Whoever got the last place is listed with its name by then. */
+const ADMITTED_MS = 100;
+const LOST_WITHIN_MS = 20_000;
+
+export const databaseAway: Fault = {
+  id: 'F15',
+  what: 'database down, restarted, read-only, out of connections; COMMITs or their answers lost',
+  needs: [],
+  setup: (): Setup => ({ database: 'postgres', cluster: {} }),
+  async run(world, random) {
+    const rounds = Array.from({ length: world.rounds(1, 6) }, () => random.shuffled(OUTAGES)).flat();
+    for (const outage of rounds) {
+      await endure(world, outage, world.rounds(1_500, random.durationMs(1_500, 120_000)));
+      await sleep(random.durationMs(20, 500));
+      if (random.chance(0.5)) await restart(world, random.pick(['fast', 'immediate']));
+    }
+    await restart(world, 'fast');
+  },
+};
+
+function clusterOf({ cluster }: World): Postgres {
+  if (cluster === null) throw new Error('this world has no PostgreSQL of its own');
+  return cluster;
+}
+
+async function restart(world: World, mode: string): Promise<void> {
+  await clusterOf(world).pgCtl('restart', '-m', mode);
+  world.injections += 1;
+}
+
+async function ask(world: World, ...statements: string[]): Promise<void> {
+  const client = await connect(world);
+  for (const sql of statements) await client.query(sql);
+  await client.end();
+}
+
+async function connect({ databaseUrl }: World): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  client.on('error', () => {}); // ended with the server
+  await client.connect();
+  return client;
+}
+
+/** Takes every connection there is, those of the server as well. */
+async function takeAllConnections(world: World): Promise<() => Promise<void>> {
+  const first = await connect(world);
+  const held = [first];
+  for (;;) {
+    try {
+      held.push(await connect(world));
+    } catch {
+      await sleep(ADMITTED_MS);
+      const { rowCount } = await first.query(END_SESSIONS);
+      if (rowCount === 0) break; // there was no place left, and none of them is the server's
+    }
+  }
+  return async () => void (await Promise.all(held.map((client) => client.end())));
+}
+
+async function loseCommits(world: World, what: 'commit' | 'answer'): Promise<() => void> {
+  const link = world.links.database;
+  if (link === null) throw new Error('this world has no link to a database');
+  link.set({ name: 'lose-commits', what });
+  const before = link.lostCommits;
+  await world.until(`a lost ${what}`, () => link.lostCommits > before, LOST_WITHIN_MS);
+  return () => link.heal();
+}

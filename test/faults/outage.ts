@@ -1,0 +1,39 @@
+// What the server must do while its database is away, whatever the reason, and after it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { becomes } from './patience.js';
+import type { World } from './world.js';
+
+export interface Outage {
+  readonly name: string;
+  /** Now and then a commit succeeds in it all the same. */
+  readonly isPartial?: boolean;
+  /** From when it resolves nothing can be committed, until what it resolves to has been called. */
+  begin(world: World): Promise<() => Promise<void> | void>;
+}
+
+/** What was committed before is confirmed to the broker by then. */
+const SETTLED_MS = 1_000;
+/** A kit hears up to 5 s later what was committed before; once, there being one kit. */
+const ACKS_DUE = 1;
+/** The longest pause between two tries, and some time for the kit to hear of it. */
+const GOES_ON_WITHIN_MS = 20_000;
+
+/** Nothing is acknowledged in it, nor the server's connection to the broker lost, and afterwards it goes on by itself. */
+export async function endure(world: World, { name, isPartial = false, begin }: Outage, ms: number): Promise<void> {
+  const { serverTraffic: traffic, violations } = world;
+  const { connects } = traffic;
+  const end = await begin(world);
+  world.injections += 1;
+  const { acks } = traffic;
+  await sleep(SETTLED_MS);
+  const { pubacks } = traffic;
+  await sleep(ms);
+  const wrong = traffic.pubacks - pubacks + Math.max(0, traffic.acks - acks - ACKS_DUE);
+  if (wrong > 0 && !isPartial)
+    violations.push(`I5: ${name}: ${wrong} acknowledgements while nothing could be committed`);
+  await end();
+  const late = traffic.pubacks;
+  if (!(await becomes(() => traffic.pubacks > late, GOES_ON_WITHIN_MS)))
+    violations.push(`I10: ${name}: nothing is acknowledged ${GOES_ON_WITHIN_MS / 1_000} s after it`);
+  if (traffic.connects > connects) violations.push(`${name}: the server lost its connection to the broker`);
+}
