@@ -33,8 +33,8 @@ const COMMIT = Buffer.from('COMMIT\0');
 
 export class Link {
   port = 0;
-  /** Sees every MQTT packet that goes up, once. */
-  onPacket: (packet: Buffer) => void = () => {};
+  /** Sees every MQTT packet, once. */
+  onPacket: (packet: Buffer, direction: Direction) => void = () => {};
   readonly bytes: Record<Direction, number> = { up: 0, down: 0 };
   /** How many of PostgreSQL's COMMITs, or their answers, were lost. */
   lostCommits = 0;
@@ -143,7 +143,7 @@ export class Link {
   private async pass(packet: Buffer, to: Socket, direction: Direction): Promise<void> {
     const { mode } = this;
     const type = this.protocol === 'mqtt' ? packetType(packet) : null;
-    if (type !== null && direction === 'up') this.onPacket(packet);
+    if (type !== null) this.onPacket(packet, direction);
     if (mode.name === 'drop-confirmations' && type !== null && CONFIRMATIONS.has(type)) return;
     if (mode.name === 'truncate' && type === PUBLISH) {
       await this.write(packet.subarray(0, packet.length >>> 1), to, direction);

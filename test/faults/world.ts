@@ -124,8 +124,10 @@ export class World {
       server: await this.link(new Link(this.broker.port, 'mqtt')),
       database: await this.databaseLink(),
     };
-    this.links.kit.onPacket = (packet) => this.sendings.take(packet);
-    this.links.server.onPacket = (packet) => this.serverTraffic.take(packet);
+    this.links.kit.onPacket = (packet, direction) => {
+      if (direction === 'up') this.sendings.take(packet);
+    };
+    this.links.server.onPacket = (packet, direction) => this.serverTraffic.take(packet, direction);
     this.statusPort = await freePort();
     this.configureKit(setup);
     const { spoolFile, statusPort, database, ledger } = this;

@@ -14,13 +14,7 @@ const OUTAGES: readonly Outage[] = [
       return () => clusterOf(world).pgCtl('start');
     },
   },
-  {
-    name: 'read-only',
-    begin: async (world) => {
-      await ask(world, 'ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()', END_SESSIONS);
-      return () => ask(world, 'ALTER SYSTEM RESET default_transaction_read_only', 'SELECT pg_reload_conf()');
-    },
-  },
+  { name: 'read-only', begin: forbidWrites },
   { name: 'out of connections', begin: takeAllConnections },
   { name: 'COMMITs lost', begin: (world) => loseCommits(world, 'commit') },
   { name: 'answers to COMMIT lost', begin: (world) => loseCommits(world, 'answer') },
@@ -58,10 +52,25 @@ async function restart(world: World, mode: string): Promise<void> {
   world.injections += 1;
 }
 
-async function ask(world: World, ...statements: string[]): Promise<void> {
+async function forbidWrites(world: World): Promise<() => Promise<void>> {
+  await ask(world, 'ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()');
+  // Once a new session has it, no other begins without it.
+  const isReadOnly = async (): Promise<boolean> =>
+    (await ask(world, 'SHOW default_transaction_read_only'))['default_transaction_read_only'] === 'on';
+  await world.until('PostgreSQL is read-only', isReadOnly);
+  await ask(world, END_SESSIONS);
+  return async () => {
+    await ask(world, 'ALTER SYSTEM RESET default_transaction_read_only', 'SELECT pg_reload_conf()');
+  };
+}
+
+/** Resolves to the first row of the last one. */
+async function ask(world: World, ...statements: string[]): Promise<Record<string, unknown>> {
   const client = await connect(world);
-  for (const sql of statements) await client.query(sql);
+  let row: Record<string, unknown> = {};
+  for (const sql of statements) row = (await client.query<Record<string, unknown>>(sql)).rows[0] ?? {};
   await client.end();
+  return row;
 }
 
 async function connect({ databaseUrl }: World): Promise<pg.Client> {

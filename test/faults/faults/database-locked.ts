@@ -9,7 +9,7 @@ import type { World } from '../world.js';
 /** The least that mosquitto can be set to: a server whose pings do not come is thrown out after one and a half of it. */
 const KEEPALIVE_S = 10;
 /** Of what comes only once, and which no broker holds back: together more than the server may take of memory. */
-const FLOOD = { messages: 2_400, bytes: 60_000, atOnce: 20, everyMs: 125 };
+const FLOOD = { messages: 1_600, bytes: 60_000, atOnce: 20, everyMs: 200 };
 
 const LOCKED: Outage = { name: 'locked', begin: lock };
 
