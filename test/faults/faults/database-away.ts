@@ -32,9 +32,9 @@ export const databaseAway: Fault = {
   needs: [],
   setup: (): Setup => ({ database: 'postgres', cluster: {} }),
   async run(world, random) {
-    const rounds = Array.from({ length: world.rounds(1, 6) }, () => random.shuffled(OUTAGES)).flat();
+    const rounds = Array.from({ length: world.rounds(1, 3) }, () => random.shuffled(OUTAGES)).flat();
     for (const outage of rounds) {
-      await endure(world, outage, world.rounds(1_500, random.durationMs(1_500, 120_000)));
+      await endure(world, outage, world.rounds(1_500, random.durationMs(1_500, 60_000)));
       await sleep(random.durationMs(20, 500));
       if (random.chance(0.5)) await restart(world, random.pick(['fast', 'immediate']));
     }

@@ -11,7 +11,8 @@ import type { World } from '../world.js';
 const DISK_MB = 80;
 const CHUNKS = [Buffer.alloc(64 * 1024), Buffer.alloc(4 * 1024)];
 const REFUSED_WITHIN_MS = 30_000;
-const REFUSED = /"code":"(full|unavailable|busy)"/;
+/** What the server says of it: that the disk is full, or that PostgreSQL went down over it. */
+const REFUSED = /"code":"(full|unavailable)"/;
 
 const FULL: Outage = { name: 'disk full', isPartial: true, begin: fillDisk };
 
@@ -21,7 +22,7 @@ export const databaseDiskFull: Fault = {
   needs: ['tmpfs'],
   setup: (): Setup => ({ database: 'postgres', cluster: { tmpfsMb: DISK_MB }, perSecond: 100 }),
   async run(world, random) {
-    for (let i = 0; i < world.rounds(1, 5); i += 1) {
+    for (let i = 0; i < world.rounds(1, 3); i += 1) {
       await sleep(random.durationMs(500, 2_000));
       await endure(world, FULL, world.rounds(2_000, random.durationMs(2_000, 60_000)));
     }
@@ -32,12 +33,16 @@ async function fillDisk(world: World): Promise<() => Promise<void>> {
   const { cluster } = world;
   if (cluster === null) throw new Error('this world has no PostgreSQL of its own');
   const filler = join(cluster.pgdata, 'filler');
-  const log = world.servers.get('fault')?.log() ?? '';
+  const log = (): string => world.servers.get('fault')?.log() ?? '';
+  const before = log().length;
+  let code: string | undefined;
   const refused = (): boolean => {
     fill(filler); // also what a checkpoint has given back
-    return REFUSED.test((world.servers.get('fault')?.log() ?? '').slice(log.length));
+    code = REFUSED.exec(log().slice(before))?.[1];
+    return code !== undefined;
   };
   await world.until('the disk is full', refused, REFUSED_WITHIN_MS);
+  world.notes.push(`disk full: ${code}`);
   return async () => {
     rmSync(filler);
     // As systemd does with a server that went down over it.
