@@ -1,11 +1,12 @@
 // What the server must do while its database is away, whatever the reason, and after it.
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { becomes } from './patience.js';
 import type { World } from './world.js';
 
 export interface Outage {
   readonly name: string;
-  /** Now and then a commit succeeds in it all the same. */
+  /** A commit may succeed in it all the same. */
   readonly isPartial?: boolean;
   /** From when it resolves nothing can be committed, until what it resolves to has been called. */
   begin(world: World): Promise<() => Promise<void> | void>;
@@ -29,4 +30,13 @@ export async function endure(world: World, { name, isPartial = false, begin }: O
   if (!(await becomes(() => traffic.pubacks > pubacks, GOES_ON_WITHIN_MS)))
     violations.push(`I10: ${name}: nothing is acknowledged ${GOES_ON_WITHIN_MS / 1_000} s after it`);
   if (traffic.connects > connects) violations.push(`${name}: the server lost its connection to the broker`);
+}
+
+/** Past the server's link, for whoever gets in its way. */
+export async function connectTo({ databaseUrl, cleanup }: World): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  client.on('error', () => {}); // ended with PostgreSQL
+  await client.connect();
+  cleanup.add(() => client.end());
+  return client;
 }

@@ -1,9 +1,8 @@
 // F15: the database goes down, is started again, refuses to write, has no connection left, or loses COMMITs.
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import type { Postgres } from '../../fixtures/postgres.js';
 import type { Fault, Setup } from '../fault.js';
-import { endure, type Outage } from '../outage.js';
+import { connectTo, endure, type Outage } from '../outage.js';
 import type { World } from '../world.js';
 
 const OUTAGES: readonly Outage[] = [
@@ -12,6 +11,14 @@ const OUTAGES: readonly Outage[] = [
     begin: async (world) => {
       await clusterOf(world).pgCtl('stop', '-m', 'immediate');
       return () => clusterOf(world).pgCtl('start');
+    },
+  },
+  {
+    name: 'restarted',
+    isPartial: true,
+    begin: async (world) => {
+      await clusterOf(world).pgCtl('restart', '-m', 'fast');
+      return () => {};
     },
   },
   { name: 'read-only', begin: forbidWrites },
@@ -36,20 +43,13 @@ export const databaseAway: Fault = {
     for (const outage of rounds) {
       await endure(world, outage, world.rounds(1_500, random.durationMs(1_500, 60_000)));
       await sleep(random.durationMs(20, 500));
-      if (random.chance(0.5)) await restart(world, random.pick(['fast', 'immediate']));
     }
-    await restart(world, 'fast');
   },
 };
 
 function clusterOf({ cluster }: World): Postgres {
   if (cluster === null) throw new Error('this world has no PostgreSQL of its own');
   return cluster;
-}
-
-async function restart(world: World, mode: string): Promise<void> {
-  await clusterOf(world).pgCtl('restart', '-m', mode);
-  world.injections += 1;
 }
 
 async function forbidWrites(world: World): Promise<() => Promise<void>> {
@@ -66,27 +66,20 @@ async function forbidWrites(world: World): Promise<() => Promise<void>> {
 
 /** Resolves to the first row of the last one. */
 async function ask(world: World, ...statements: string[]): Promise<Record<string, unknown>> {
-  const client = await connect(world);
+  const client = await connectTo(world);
   let row: Record<string, unknown> = {};
   for (const sql of statements) row = (await client.query<Record<string, unknown>>(sql)).rows[0] ?? {};
   await client.end();
   return row;
 }
 
-async function connect({ databaseUrl }: World): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  client.on('error', () => {}); // ended with the server
-  await client.connect();
-  return client;
-}
-
 /** Takes every connection there is, those of the server as well. */
 async function takeAllConnections(world: World): Promise<() => Promise<void>> {
-  const first = await connect(world);
+  const first = await connectTo(world);
   const held = [first];
   for (;;) {
     try {
-      held.push(await connect(world));
+      held.push(await connectTo(world));
     } catch {
       await sleep(ADMITTED_MS);
       const { rowCount } = await first.query(END_SESSIONS);

@@ -1,5 +1,5 @@
-// F16: the disk under PostgreSQL is full for a while. What still fits is committed, and an own WAL that does not fit any more
-// takes the whole server down: what of it is acknowledged must be there all the same.
+// F16: the disk under PostgreSQL is full for a while. What still fits is committed, and a WAL that no longer fits takes the
+// whole of PostgreSQL down: what is acknowledged must be there all the same.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,9 +1,8 @@
 // F15L: another session holds a lock on the tables for a minute, while somebody sends nonsense as fast as it can.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
-import pg from 'pg';
 import type { Fault, Setup } from '../fault.js';
-import { endure, type Outage } from '../outage.js';
+import { connectTo, endure, type Outage } from '../outage.js';
 import type { World } from '../world.js';
 
 /** The least that mosquitto can be set to: a server whose pings do not come is thrown out after one and a half of it. */
@@ -37,8 +36,7 @@ export const databaseLocked: Fault = {
 async function lock(world: World): Promise<() => Promise<void>> {
   world.stopFeeding();
   await sleep(QUIET_MS);
-  const client = new pg.Client({ connectionString: world.databaseUrl });
-  await client.connect();
+  const client = await connectTo(world);
   const { rows } = await client.query<{ name: string }>(
     "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
   );

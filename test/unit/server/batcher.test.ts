@@ -223,6 +223,31 @@ describe('the batcher', () => {
     assert.deepEqual([batcher.waitingCount, batcher.dropped], [5_000, 7_000]);
   });
 
+  test('large messages reach both bounds by their bytes, and fewer of them are committed together', async (t) => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { batcher, asked } = await setUp(t, () => held);
+    const MIB = 1024 * 1024;
+    const add = (from: object | null) =>
+      batcher.add({ batch: whole({ observations: [drone()] }), ack: () => {}, from, bytes: MIB });
+    for (let i = 0; i < 20; i += 1) assert.equal(add(null), undefined);
+    assert.deepEqual([batcher.waitingCount, batcher.dropped], [16, 4]);
+    for (let i = 0; i < 15; i += 1) assert.equal(add(LINK), undefined);
+    const room = add(LINK);
+    assert.deepEqual([batcher.waitingCount, batcher.dropped], [32, 4]);
+    assert.ok(room instanceof Promise, 'nothing more is to be read');
+    release();
+    await room;
+    await eventually('all', () => batcher.waitingCount === 0, 5_000);
+    assert.ok(
+      asked.every(({ observations }) => observations.length <= 4),
+      asked.map(({ observations }) => observations.length).join(),
+    );
+    assert.equal(add(null), undefined);
+  });
+
   test('a kit over its quota is acknowledged and not stored, unless the database is away: then all of it waits', async (t) => {
     let isDown = false;
     let release = (): void => {};
