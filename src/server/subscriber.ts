@@ -161,8 +161,9 @@ export class Subscriber implements Part {
     // No two at the same time: a reject is told from another by its time, topic and bytes (stores/rejects.ts).
     this.receivedUs = Math.max(this.receivedUs + 1, Date.now() * 1_000);
     const batch = decoder.decode({ topic, payload, receivedUs: this.receivedUs });
-    if (qos === 0) return batcher.add({ batch, ack, from: null });
-    return batcher.add({ batch, ack: unconfirmed.take(ack), from: link });
+    const bytes = payload.length;
+    if (qos === 0) return batcher.add({ batch, ack, from: null, bytes });
+    return batcher.add({ batch, ack: unconfirmed.take(ack), from: link, bytes });
   }
 
   private async introduce(link: MqttLink, subscriptions: Subscriptions): Promise<void> {

@@ -41,12 +41,12 @@ suite('PostgreSQL: outages', () => {
     const harness = await newHarness(t);
     const store = await harness.open();
     await store.commit(batch(drone()));
-    postgres().pgCtl('stop', '-m', 'immediate');
+    await postgres().pgCtl('stop', '-m', 'immediate');
     const down = { name: 'StoreError', code: 'unavailable', retryable: true, hint: /is PostgreSQL running/ };
     await throws(store.commit(batch(drone({ identity: at(2) }))), down);
     await throws(store.ledger(), down);
     await throws(openStore(harness.url), down);
-    postgres().pgCtl('start');
+    await postgres().pgCtl('start');
     const { drone: counts } = (await store.commit(batch(drone(), drone({ identity: at(2) })))).counts;
     deepEqual([counts.refused, counts.merged], [1, 1]);
   });

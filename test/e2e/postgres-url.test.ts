@@ -55,7 +55,7 @@ suite('sslmode', () => {
     const [folder, other, foreign] = [tempFolder(t), tempFolder(t), tempFolder(t)];
     const { caFile, server } = makeCertificates(folder);
     const { caFile: wrongCa } = makeCertificates(other);
-    postgres().useTls(server);
+    await postgres().useTls(server);
     for (const sslmode of ['verify-full', 'verify-ca', 'require']) {
       const { code, err } = await migrate({ sslmode, sslrootcert: caFile });
       deepEqual([code, err], [0, ''], sslmode);
@@ -68,7 +68,7 @@ suite('sslmode', () => {
     await refused({ sslmode: 'verify-full', sslrootcert: missing }, /none\.pem/, /sslrootcert.* must be there/);
 
     const named = makeCertificates(foreign, 'client', 'DNS:db.example');
-    postgres().useTls(named.server);
+    await postgres().useTls(named.server);
     for (const sslmode of ['verify-full', 'verify-ca', 'require']) {
       const parameters = { sslmode, sslrootcert: named.caFile };
       await refused(parameters, /127\.0\.0\.1/, /name the host as its certificate does, .*subjectAltName/);
@@ -80,7 +80,7 @@ suite('sslmode', () => {
   test('the setting that is wrong is named', async (t) => {
     const folder = tempFolder(t);
     const { server } = makeCertificates(folder);
-    postgres().useTls(server);
+    await postgres().useTls(server);
     const env = { DATABASE_URL: database, DATABASE_MAINTAIN_URL: withParameters(database, { sslmode: 'verify-full' }) };
     const { code, err } = await dragonsinkWith(env, 'migrate');
     equal(code, 1);
@@ -90,7 +90,7 @@ suite('sslmode', () => {
   test('a password from a file, over TLS, is in no output of the server', async (t) => {
     const folder = tempFolder(t);
     const { caFile, server } = makeCertificates(folder);
-    postgres().useTls(server);
+    await postgres().useTls(server);
     const parameters = { sslmode: 'verify-full', sslrootcert: caFile };
     const file = join(folder, 'url');
     writeFileSync(file, withParameters(database, parameters), { mode: 0o600 });

@@ -4,6 +4,9 @@ import { brokerForgets, brokerKill } from './faults/broker-kill.js';
 import { brokerOverflow } from './faults/broker-overflow.js';
 import { calm } from './faults/calm.js';
 import { damagedSpool } from './faults/damaged-spool.js';
+import { databaseAway } from './faults/database-away.js';
+import { databaseDiskFull } from './faults/database-disk-full.js';
+import { databaseLocked } from './faults/database-locked.js';
 import { daysOffline, tooOld } from './faults/days-offline.js';
 import { everything } from './faults/everything.js';
 import { failingDisk } from './faults/failing-disk.js';
@@ -34,6 +37,9 @@ export const FAULTS: readonly Fault[] = [
   brokerOverflow,
   serverKill,
   twoServers,
+  databaseAway,
+  databaseLocked,
+  databaseDiskFull,
   kitDiskFull,
   failingDisk,
   restoredSpool,

@@ -24,15 +24,27 @@ export class PacketCutter {
   }
 }
 
+/** Of a PUBLISH; null at QoS 0, which has none. */
+export function packetId(packet: Buffer): number | null {
+  if (((packet[0] ?? 0) & 0b110) === 0) return null;
+  const topicAt = topicOffset(packet);
+  return packet.readUInt16BE(topicAt + 2 + packet.readUInt16BE(topicAt));
+}
+
 /** With one bit of a PUBLISH's header or topic turned over: what it says stays whole, as TCP's checksum would see to. */
 export function damaged(packet: Buffer, chance: () => number): Buffer {
-  let at = 1;
-  while ((packet[at] ?? 0) >= 0x80) at += 1;
-  const topicBytes = packet.readUInt16BE(at + 1);
+  const topicAt = topicOffset(packet);
   const copy = Buffer.from(packet);
-  const place = Math.floor(chance() * (at + 3 + topicBytes));
+  const place = Math.floor(chance() * (topicAt + 2 + packet.readUInt16BE(topicAt)));
   copy[place] = (copy[place] ?? 0) ^ (1 << Math.floor(chance() * 8));
   return copy;
+}
+
+/** Of the topic's length, behind the fixed header. */
+function topicOffset(packet: Buffer): number {
+  let at = 1;
+  while ((packet[at] ?? 0) >= 0x80) at += 1;
+  return at + 1;
 }
 
 /** Null while even the length is not there yet [MQTT5-1.5.5]. */
