@@ -130,8 +130,8 @@ class Inbox {
   }
 
   /**
-   * While nothing is read, PINGRESP is not read either, and mqtt.js would end a connection that is alive. Whether it is
-   * shows when reading goes on; until then the broker gets our pings all the same.
+   * While nothing is read, PINGRESP is not read either, and mqtt.js would take a connection that is alive for dead. Its
+   * pings go out all the same; whether anybody answers them is looked at again when reading goes on.
    */
   private async keepAliveUntil(room: Promise<void>): Promise<void> {
     const { client } = this;
