@@ -51,6 +51,8 @@ export class PostgresPool {
     });
     // An idle connection that dies is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => {});
+    // So would a new one that is ended in the same packet as it is admitted, before whoever asked for it has it.
+    this.pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   /** From here on everything but a bad row is worth another try. */
