@@ -2,21 +2,25 @@
 
 export class FairQueue<T> {
   private readonly queues = new Map<string, T[]>();
-  private count = 0;
+  private readonly sizes = new Map<string, number>();
+  private total = 0;
+
+  /** `sizeOfItem` says for how many an item counts. */
+  constructor(private readonly sizeOfItem: (item: T) => number = () => 1) {}
 
   get size(): number {
-    return this.count;
+    return this.total;
   }
 
   sizeOf(owner: string): number {
-    return this.queues.get(owner)?.length ?? 0;
+    return this.sizes.get(owner) ?? 0;
   }
 
   push(owner: string, item: T): void {
     const queue = this.queues.get(owner);
     if (queue === undefined) this.queues.set(owner, [item]);
     else queue.push(item);
-    this.count += 1;
+    this.grow(owner, this.sizeOfItem(item));
   }
 
   /** Items until their cost comes to `limit`, at least one; those of one owner in their order. */
@@ -46,19 +50,30 @@ export class FairQueue<T> {
     for (const [owner, items] of [...this.queues]) {
       const kept = items.filter(keeps);
       if (kept.length === items.length) continue;
-      gone.push(...items.filter((item) => !keeps(item)));
+      const left = items.filter((item) => !keeps(item));
+      gone.push(...left);
+      this.shrink(owner, left);
       if (kept.length === 0) this.queues.delete(owner);
       else this.queues.set(owner, kept);
     }
-    this.count -= gone.length;
     return gone;
   }
 
   /** Who was served stands behind the others: with more owners than a batch has room for, each gets its turn. */
   private shorten(owner: string, items: T[], served: number): void {
-    items.splice(0, served);
-    this.count -= served;
+    this.shrink(owner, items.splice(0, served));
     this.queues.delete(owner);
     if (items.length > 0) this.queues.set(owner, items);
+  }
+
+  private shrink(owner: string, gone: readonly T[]): void {
+    this.grow(owner, -gone.reduce((sum, item) => sum + this.sizeOfItem(item), 0));
+  }
+
+  private grow(owner: string, by: number): void {
+    this.total += by;
+    const size = this.sizeOf(owner) + by;
+    if (size > 0) this.sizes.set(owner, size);
+    else this.sizes.delete(owner);
   }
 }
