@@ -40,8 +40,8 @@ export class Outbox {
   readonly frame: OpenFrame;
   /** PUBLISHes that the broker has not confirmed. */
   packets = 0;
-  /** Of those, frames. */
-  frames = 0;
+  /** Of those, frames with backlog in them. */
+  backlogFrames = 0;
   /** How many rows of the backlog are in flight. */
   backlog = 0;
   /** Of a frame; less when the broker has refused one that had more. */
@@ -105,10 +105,10 @@ export class Outbox {
   }
 
   private send(packet: Packet): void {
-    const { sendings, bytes, isFrame, message } = packet;
+    const { sendings, bytes, message } = packet;
     if (this.isTooLarge(bytes, this.maxPacketBytes, sendings)) return;
     this.packets += 1;
-    if (isFrame) this.frames += 1;
+    if (hasBacklog(packet)) this.backlogFrames += 1;
     for (const sending of sendings) {
       if (sending.replay) this.backlog += 1;
       this.inFlight.set(sending.row.id, { ...sending, isReleased: false });
@@ -127,12 +127,16 @@ export class Outbox {
     );
   }
 
-  private leave({ sendings, isFrame }: Packet): void {
+  private leave(packet: Packet): void {
     this.packets -= 1;
-    if (isFrame) this.frames -= 1;
-    for (const { row, replay } of sendings) {
+    if (hasBacklog(packet)) this.backlogFrames -= 1;
+    for (const { row, replay } of packet.sendings) {
       if (replay) this.backlog -= 1;
       this.inFlight.delete(row.id);
     }
   }
+}
+
+function hasBacklog({ isFrame, sendings }: Packet): boolean {
+  return isFrame && sendings.some(({ replay }) => replay);
 }

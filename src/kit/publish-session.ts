@@ -102,7 +102,7 @@ export class PublishSession {
     }
     // What is of the backlog waits for nothing but the frame before it: meanwhile it may become a fuller one.
     const { isDue, replays } = outbox.frame;
-    if (this.maySend && (isDue || (replays > 0 && outbox.frames === 0))) outbox.closeFrame();
+    if (this.maySend && (isDue || (replays > 0 && outbox.backlogFrames === 0))) outbox.closeFrame();
   }
 
   /** Nothing waits for others to share its frame any more. */
@@ -231,7 +231,7 @@ export class PublishSession {
   private mayBacklog(): boolean {
     const { throttle, onConfirmed } = this.options;
     const carrier = this.replayCarrier;
-    if (carrier === null || (carrier === 'frame' && this.outbox.frames >= MAX_BACKLOG_FRAMES)) return false;
+    if (carrier === null || (carrier === 'frame' && this.outbox.backlogFrames >= MAX_BACKLOG_FRAMES)) return false;
     if (onConfirmed() === 'await-ack' && !this.ackWindow.isOpen(this.outbox.frame.replays)) return false;
     const waitMs = throttle.waitMs();
     if (waitMs === 0) return true;
