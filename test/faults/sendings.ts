@@ -1,10 +1,8 @@
 // Counts on the kit's link what it sends more than once; its own count ends with its process.
-import { PUBLISH, packetType } from './mqtt-packets.js';
-
-const HISTORY = /wardragon\/(drones|aircraft|signals|system)\b/;
-const ENVELOPE = /"sink":\{"v":1,"epoch":"([0-9a-f]{16})","seq":(\d+)/;
-/** Fixed header and topic. */
-const HEAD_BYTES = 80;
+import type { Kind } from '../../src/schema/kinds.js';
+import { decodeFrame } from '../../src/schema/stream-frame.js';
+import { DEFAULT_TOPICS, parseTopic } from '../../src/schema/topics.js';
+import { PUBLISH, packetType, publishOf } from './mqtt-packets.js';
 
 export class Sendings {
   /** Sent once more, by whichever life of the kit. */
@@ -13,10 +11,17 @@ export class Sendings {
 
   take(packet: Buffer): void {
     if (packetType(packet) !== PUBLISH) return;
-    const topic = HISTORY.exec(packet.toString('latin1', 0, HEAD_BYTES))?.[1];
-    const [, epoch, seq] = ENVELOPE.exec(packet.toString('latin1')) ?? [];
-    if (topic === undefined || epoch === undefined) return;
-    const number = `${topic}/${epoch}/${seq}`;
+    const { topic, payload } = publishOf(packet);
+    const parsed = parseTopic(DEFAULT_TOPICS, topic);
+    if (parsed.about === 'stream') for (const { kind, text } of decodeFrame(payload).messages) this.count(kind, text);
+    // A drone's own topic holds its latest state, as often as one asks.
+    const isState = topic.startsWith(`${DEFAULT_TOPICS.perDroneBase}/`);
+    if (parsed.about === 'history' && !isState) this.count(parsed.kind, payload.toString());
+  }
+
+  private count(kind: Kind, text: string): void {
+    const { epoch, seq } = (JSON.parse(text) as { sink: { epoch: string; seq: number } }).sink;
+    const number = `${kind}/${epoch}/${seq}`;
     if (this.sent.has(number)) this.again += 1;
     this.sent.add(number);
   }
