@@ -10,7 +10,7 @@ import type { Spool, SpoolRow } from '../spool/spool.js';
 import { AckWindow } from './ack-window.js';
 import { classOf, kindOf } from './classes.js';
 import type { OnConfirmed } from './delivery.js';
-import { Lanes, type NextRow } from './lanes.js';
+import { Lanes, type NextRow, type Place } from './lanes.js';
 import { Outbox } from './outbox.js';
 import type { Outgoing, Packet } from './packets.js';
 import type { SentLog } from './sent-log.js';
@@ -54,6 +54,11 @@ const REFUSALS_BEFORE_QUARANTINE = 3;
 const AFTER_DENIAL_MS = 60_000;
 const AFTER_UNREADABLE_MS = 5_000;
 
+interface Carriers {
+  readonly live: Carrier;
+  readonly replay: Carrier;
+}
+
 type Refusal = Error & { code?: string; hint?: string };
 
 export class PublishSession {
@@ -95,10 +100,11 @@ export class PublishSession {
   /** Fills the window. Call it whenever rows were accepted. */
   pump(): void {
     const { outbox } = this;
+    const carriers = { live: this.carrier, replay: this.replayCarrier };
     while (this.maySend) {
-      const next = this.next();
+      const next = this.next(carriers);
       if (next === null) break;
-      outbox.take(next, next.replay ? this.replayCarrier : this.carrier);
+      outbox.take(next, next.replay ? carriers.replay : carriers.live);
     }
     // What is of the backlog waits for nothing but the frame before it: meanwhile it may become a fuller one.
     const { isDue, replays } = outbox.frame;
@@ -208,10 +214,11 @@ export class PublishSession {
     return this.options.wires.replay !== 'off';
   }
 
-  private next(): NextRow | null {
+  private next(carriers: Carriers): NextRow | null {
     const { onUnreadable } = this.options;
     try {
-      return this.lanes.next({ ...this.share(), mayBacklog: this.mayBacklog(), mayLive: this.carrier !== null });
+      const mayBacklog = this.mayBacklog(carriers.replay);
+      return this.lanes.next({ ...this.share(carriers), mayBacklog, mayLive: carriers.live !== null });
     } catch (thrown: unknown) {
       onUnreadable(toError(thrown));
       this.pause('the spool could not be read', AFTER_UNREADABLE_MS);
@@ -220,17 +227,16 @@ export class PublishSession {
   }
 
   /** Of what the backlog has its part: of each frame when both go in frames, else of the window. */
-  private share(): { window: number; backlogInFlight: number } {
+  private share({ live, replay }: Carriers): Pick<Place, 'window' | 'backlogInFlight'> {
     const { outbox } = this;
-    if (this.carrier === 'frame' && this.replayCarrier === 'frame') {
+    if (live === 'frame' && replay === 'frame') {
       return { window: outbox.maxFrameMessages, backlogInFlight: outbox.frame.replays };
     }
     return { window: this.options.window, backlogInFlight: outbox.backlog + outbox.frame.replays };
   }
 
-  private mayBacklog(): boolean {
+  private mayBacklog(carrier: Carrier): boolean {
     const { throttle, onConfirmed } = this.options;
-    const carrier = this.replayCarrier;
     if (carrier === null || (carrier === 'frame' && this.outbox.backlogFrames >= MAX_BACKLOG_FRAMES)) return false;
     if (onConfirmed() === 'await-ack' && !this.ackWindow.isOpen(this.outbox.frame.replays)) return false;
     const waitMs = throttle.waitMs();

@@ -81,7 +81,7 @@ class Layout {
   readonly size: number;
   readonly typical: Values;
   /** By place: the place of the field that says the same. */
-  private readonly same = new Map<number, number>();
+  private readonly same: number[] = [];
   private readonly observedAt: number;
   private readonly timestamp: number;
 
@@ -92,7 +92,7 @@ class Layout {
     for (const [i, field] of fields[kind].entries()) this.places.set(field, ENVELOPE.length + i);
     this.size = ENVELOPE.length + fields[kind].length + 1;
     this.typical = this.valuesOf(typical[kind], {});
-    for (const [field, other] of Object.entries(SAME[kind])) this.same.set(this.place(field), this.place(other));
+    for (const [field, other] of Object.entries(SAME[kind])) this.same[this.place(field)] = this.place(other);
     this.observedAt = this.place('observed_at');
     this.timestamp = this.place('timestamp');
   }
@@ -100,19 +100,22 @@ class Layout {
   valuesOf(fields: JsonObject, sink: Partial<SinkEnvelope>): Values {
     const values: Values = new Array(this.size).fill(undefined);
     for (const [i, name] of ENVELOPE.entries()) values[i] = sink[name];
-    const others: JsonObject = {};
-    for (const [field, value] of Object.entries(fields)) {
+    let others: JsonObject | undefined;
+    for (const field of Object.keys(fields)) {
       const place = this.places.get(field);
-      if (place !== undefined) values[place] = value;
+      if (place !== undefined) values[place] = fields[field];
       // `__proto__` is no field, as nowhere (base/json.ts).
-      else if (field !== '__proto__' && field !== 'seen_by' && field !== 'sink') others[field] = value;
+      else if (field !== '__proto__' && field !== 'seen_by' && field !== 'sink') {
+        others ??= {};
+        others[field] = fields[field];
+      }
     }
-    if (Object.keys(others).length > 0) values[this.size - 1] = others;
+    values[this.size - 1] = others;
     return values;
   }
 
   expected(at: number, values: Values, base: Values): unknown {
-    const same = this.same.get(at);
+    const same = this.same[at];
     if (same !== undefined) return values[same];
     if (at !== this.timestamp) return base[at];
     const observedAt = values[this.observedAt];
@@ -151,7 +154,8 @@ export function toRows(dictionary: Dictionary, messages: readonly StreamMessage[
     let names = '';
     let absent = '';
     const values: unknown[] = [];
-    for (const [at, value] of line.values.entries()) {
+    for (let at = 0; at < layout.size; at += 1) {
+      const value = line.values[at];
       if (isSame(value, context.expected(at, line, base))) continue;
       if (value === undefined) absent += layout.letter(at);
       else {

@@ -2,6 +2,7 @@
 // target is a row with `ok: false`; it fails nothing, because machines are noisy and this is no test.
 import { cpus, totalmem } from 'node:os';
 import { BYTES } from './bytes.js';
+import { measureDrain } from './drain.js';
 import { measureIntake } from './intake.js';
 import { measurePublish } from './publish.js';
 
@@ -49,7 +50,7 @@ async function measure(bench: Bench): Promise<Record<string, unknown>> {
 }
 
 const rows: Record<string, unknown>[] = [];
-for (const make of [measureIntake, measurePublish, ...BYTES]) {
+for (const make of [measureIntake, measurePublish, measureDrain, ...BYTES]) {
   const row = await measure(await make());
   rows.push(row);
   process.stderr.write(`${row['name']}: ${row['value']} ${row['unit']}; ${row['yardstick']}; `);
