@@ -1,6 +1,6 @@
 // The frame that is being filled. What is in it has left the lanes and is not sent yet; it is still in the spool.
 import { MAX_FRAME_MESSAGES, MAX_FRAME_TEXT_BYTES } from '../schema/stream-frame.js';
-import { type Sending, textBytesOf } from './packets.js';
+import { type Framed, textBytesOf } from './packets.js';
 
 /** Half of what a frame may hold: the last message that is added is never as large as the other half. */
 const MAX_TEXT_BYTES = MAX_FRAME_TEXT_BYTES / 2;
@@ -10,7 +10,7 @@ export class OpenFrame {
   replays = 0;
   /** Its first message has waited for long enough. */
   isDue = false;
-  private sendings = new Map<number, Sending>();
+  private sendings = new Map<number, Framed>();
   private textBytes = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -32,7 +32,7 @@ export class OpenFrame {
     return this.size >= Math.min(maxMessages, MAX_FRAME_MESSAGES) || this.textBytes >= MAX_TEXT_BYTES;
   }
 
-  add(sending: Sending): void {
+  add(sending: Framed): void {
     this.sendings.set(sending.row.id, sending);
     this.textBytes += textBytesOf(sending);
     if (sending.replay) this.replays += 1;
@@ -52,7 +52,7 @@ export class OpenFrame {
   }
 
   /** Everything in it, which is then empty. */
-  take(): Sending[] {
+  take(): Framed[] {
     const taken = [...this.sendings.values()];
     clearTimeout(this.timer);
     this.timer = undefined;

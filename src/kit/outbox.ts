@@ -4,6 +4,8 @@ import type { MqttLink } from '../base/mqtt-link.js';
 import type { SpoolRow } from '../spool/spool.js';
 import { OpenFrame } from './open-frame.js';
 import {
+  type Framed,
+  framedOf,
   framePacket,
   MAX_PACKET_BYTES,
   type Outgoing,
@@ -26,7 +28,7 @@ export interface OutboxOptions {
   readonly onPublished: (packet: Packet) => void;
   /** Not when the connection was lost: then it is unknown whether it arrived, and it stays in flight. */
   readonly onRefused: (packet: Packet, error: Error & { code?: string; hint?: string }) => void;
-  readonly onTooLarge: (row: SpoolRow, reason: string) => void;
+  readonly onUnsendable: (row: SpoolRow, reason: string) => void;
 }
 
 interface InFlight extends Sending {
@@ -74,7 +76,12 @@ export class Outbox {
     }
     // What fits no message of its own would not be taken out of a frame either.
     if (this.isTooLarge(textBytesOf(sending), MAX_PACKET_BYTES, [sending])) return;
-    this.frame.add(sending);
+    const framed = framedOf(sending);
+    if (framed === null) {
+      this.options.onUnsendable(sending.row, 'it is no JSON object');
+      return;
+    }
+    this.frame.add(framed);
     if (this.frame.isFull(this.maxFrameMessages)) this.closeFrame();
   }
 
@@ -83,7 +90,7 @@ export class Outbox {
   }
 
   /** In as many frames as it takes: how large one is shows when it is made. */
-  private sendFrame(sendings: readonly Sending[]): void {
+  private sendFrame(sendings: readonly Framed[]): void {
     const packet = framePacket(this.options.outgoing, sendings);
     if (packet.bytes <= this.maxPacketBytes || sendings.length === 1) {
       this.send(packet);
@@ -100,7 +107,7 @@ export class Outbox {
 
   private isTooLarge(bytes: number, limit: number, sendings: readonly Sending[]): boolean {
     if (bytes <= limit) return false;
-    for (const { row } of sendings) this.options.onTooLarge(row, `too large: ${bytes} bytes, ${limit} are allowed`);
+    for (const { row } of sendings) this.options.onUnsendable(row, `too large: ${bytes} bytes, ${limit} are allowed`);
     return true;
   }
 

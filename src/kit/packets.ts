@@ -1,6 +1,5 @@
 // From rows of the spool to what is published: one message on its topic, or a frame of many.
-
-import type { JsonObject } from '../base/json.js';
+import { isObject, type JsonObject } from '../base/json.js';
 import type { OutgoingMessage, Qos } from '../base/mqtt-link.js';
 import { ENVELOPE_VERSION, type SinkEnvelope, seal } from '../schema/envelope.js';
 import type { Kind } from '../schema/kinds.js';
@@ -19,6 +18,11 @@ export interface Outgoing {
 export interface Sending {
   readonly row: SpoolRow;
   readonly replay: boolean;
+}
+
+/** One in a frame, whose fields are spelled anew. */
+export interface Framed extends Sending {
+  readonly fields: JsonObject;
 }
 
 export interface Packet {
@@ -42,14 +46,20 @@ export function topicPacket({ kitId, topics, qos }: Outgoing, sending: Sending):
 }
 
 /** All in one frame, however large it gets. */
-export function framePacket({ kitId }: Outgoing, sendings: readonly Sending[]): Packet {
-  const messages = sendings.map((sending) => ({
-    kind: kindOf(sending.row.class),
-    fields: JSON.parse(sending.row.body) as JsonObject,
-    sink: envelopeOf(sending),
-  }));
+export function framePacket({ kitId }: Outgoing, framed: readonly Framed[]): Packet {
+  const messages = framed.map((one) => ({ kind: kindOf(one.row.class), fields: one.fields, sink: envelopeOf(one) }));
   const payload = encodeFrame(kitId, messages);
-  return packet(sendings, { topic: streamTopic(kitId), payload, qos: 1, retain: false }, true);
+  return packet(framed, { topic: streamTopic(kitId), payload, qos: 1, retain: false }, true);
+}
+
+/** Null when the row is no message, which no file that is whole has. */
+export function framedOf(sending: Sending): Framed | null {
+  try {
+    const fields: unknown = JSON.parse(sending.row.body);
+    return isObject(fields) ? { ...sending, fields } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** What `seen_by` and `sink` add to a message, and a little more. */

@@ -91,7 +91,7 @@ export class PublishSession {
       onSending: (packet) => this.onSending(packet),
       onPublished: (packet) => this.onPublished(packet),
       onRefused: (packet, error) => this.onRefused(packet, error),
-      onTooLarge: (row, reason) => this.setAside(row, reason),
+      onUnsendable: (row, reason) => this.setAside(row, reason),
     });
     this.backlogUptoId = options.backlogUptoId ?? options.spool.lastId();
     this.lanes = this.freshLanes(this.backlogUptoId);

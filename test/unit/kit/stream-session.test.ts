@@ -169,6 +169,16 @@ describe('a frame that is not taken', () => {
     assert.equal(kit.spool.counts().quarantined, 1, 'what fits no frame of its own is set aside');
   });
 
+  test('because a row is no message goes without it', async (t) => {
+    const kit = sessionHarness(t, STREAM);
+    kit.hello(FRAMES);
+    kit.spool.accept([{ class: 0, thing: 'torn', mark: '1', body: '{"id":"to' }]);
+    kit.accept(2);
+    kit.session.hurry();
+    assert.deepEqual(await kit.drain(), [2, 3]);
+    assert.equal(kit.spool.counts().quarantined, 1);
+  });
+
   test('is sent again in others after 30 s without an acknowledgement', async (t) => {
     const kit = sessionHarness(t, STREAM);
     kit.hello(FRAMES);
