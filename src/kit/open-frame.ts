@@ -1,5 +1,5 @@
 // The frame that is being filled. What is in it has left the lanes and is not sent yet; it is still in the spool.
-import { MAX_FRAME_MESSAGES, MAX_FRAME_TEXT_BYTES } from '../schema/stream-frame.js';
+import { MAX_FRAME_TEXT_BYTES } from '../schema/stream-frame.js';
 import { type Framed, textBytesOf } from './packets.js';
 
 /** Half of what a frame may hold: the last message that is added is never as large as the other half. */
@@ -29,7 +29,7 @@ export class OpenFrame {
   }
 
   isFull(maxMessages: number): boolean {
-    return this.size >= Math.min(maxMessages, MAX_FRAME_MESSAGES) || this.textBytes >= MAX_TEXT_BYTES;
+    return this.size >= maxMessages || this.textBytes >= MAX_TEXT_BYTES;
   }
 
   add(sending: Framed): void {

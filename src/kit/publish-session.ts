@@ -5,7 +5,7 @@ import { toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { MqttLink } from '../base/mqtt-link.js';
 import type { Kind } from '../schema/kinds.js';
-import { MAX_FRAME_MESSAGES, STREAM_WIRE } from '../schema/stream-frame.js';
+import { STREAM_WIRE } from '../schema/stream-frame.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
 import { AckWindow } from './ack-window.js';
 import { classOf, kindOf } from './classes.js';
@@ -46,7 +46,9 @@ export interface SessionOptions {
   readonly now: () => number;
 }
 
-/** Of frames with backlog so few at once: new messages would wait behind them, on a slow link for seconds. */
+/** A full frame. Twice as many would be a tenth smaller, and new messages would wait for it twice as long. */
+export const FRAME_MESSAGES = 250;
+/** Of frames with backlog so few at once: what is new waits behind them, on a slow link for a second. */
 const MAX_BACKLOG_FRAMES = 2;
 const AFTER_QUOTA_MS = 5_000;
 /** A broker that says no without a reason may be in trouble; at this message again and again, it is the message. */
@@ -86,7 +88,7 @@ export class PublishSession {
       outgoing: options.outgoing,
       frameMs: options.wires.frameMs,
       // Whoever sends one at a time looks for the one that breaks the connection.
-      maxFrameMessages: options.window === 1 ? 1 : MAX_FRAME_MESSAGES,
+      maxFrameMessages: options.window === 1 ? 1 : FRAME_MESSAGES,
       onDue: () => this.pump(),
       onSending: (packet) => this.onSending(packet),
       onPublished: (packet) => this.onPublished(packet),

@@ -47,6 +47,8 @@ interface Line {
   readonly values: Values;
 }
 
+const [EPOCH, SEQ, REPLAY, OBSERVED_RAW] = [0, 1, 2, 3] as const;
+
 /** What both ends remember of the rows so far. */
 class Context {
   readonly lines: Line[] = [];
@@ -63,27 +65,30 @@ class Context {
 
   add(line: Line): void {
     this.lines.push(line);
-    this.seqs.set(line.kind, line.values[1] as number);
+    this.seqs.set(line.kind, line.values[SEQ] as number);
   }
 
-  /** Of a message whose values before this one are known. */
-  expected(at: number, { kind, values }: Line, base: Values): unknown {
-    const before = this.lines.at(-1)?.values;
-    if (at === 1) return (this.seqs.get(kind) ?? 0) + 1;
-    if (at < ENVELOPE.length) return before?.[at];
-    return this.layout(kind).expected(at, values, base);
+  /** What is expected of the next message, but for what depends on its own fields. */
+  expected(kind: Kind, base: Values): Values {
+    const values = base.slice();
+    const before = this.lines.at(-1)?.values ?? [];
+    values[EPOCH] = before[EPOCH];
+    values[SEQ] = (this.seqs.get(kind) ?? 0) + 1;
+    values[REPLAY] = before[REPLAY];
+    values[OBSERVED_RAW] = before[OBSERVED_RAW];
+    return values;
   }
 }
 
 /** Where each field of a kind has its place. */
 class Layout {
-  readonly places = new Map<string, number>();
   readonly size: number;
   readonly typical: Values;
-  /** By place: the place of the field that says the same. */
-  private readonly same: number[] = [];
+  /** Of the fields that can be told from others, in the order in which they are. */
+  readonly derived: readonly number[];
+  private readonly places = new Map<string, number>();
+  private readonly same = new Map<number, number>();
   private readonly observedAt: number;
-  private readonly timestamp: number;
 
   constructor(
     readonly kind: Kind,
@@ -92,9 +97,9 @@ class Layout {
     for (const [i, field] of fields[kind].entries()) this.places.set(field, ENVELOPE.length + i);
     this.size = ENVELOPE.length + fields[kind].length + 1;
     this.typical = this.valuesOf(typical[kind], {});
-    for (const [field, other] of Object.entries(SAME[kind])) this.same[this.place(field)] = this.place(other);
+    for (const [field, other] of Object.entries(SAME[kind])) this.same.set(this.place(field), this.place(other));
     this.observedAt = this.place('observed_at');
-    this.timestamp = this.place('timestamp');
+    this.derived = [this.place('timestamp'), ...this.same.keys()].sort((a, b) => a - b);
   }
 
   valuesOf(fields: JsonObject, sink: Partial<SinkEnvelope>): Values {
@@ -114,10 +119,10 @@ class Layout {
     return values;
   }
 
-  expected(at: number, values: Values, base: Values): unknown {
-    const same = this.same[at];
+  /** What a field that can be told from others is by the values before it. */
+  derive(at: number, values: Values): unknown {
+    const same = this.same.get(at);
     if (same !== undefined) return values[same];
-    if (at !== this.timestamp) return base[at];
     const observedAt = values[this.observedAt];
     if (typeof observedAt !== 'number' || !(Math.abs(observedAt) < MAX_TIME_S)) return undefined;
     return isoMicros(toMicros(observedAt));
@@ -125,12 +130,16 @@ class Layout {
 
   messageOf(values: Values): StreamMessage {
     const sink: JsonObject = { v: ENVELOPE_VERSION };
-    for (const [i, name] of ENVELOPE.entries()) if (values[i] !== undefined) sink[name] = values[i];
+    for (let i = 0; i < ENVELOPE.length; i += 1) if (values[i] !== undefined) sink[ENVELOPE[i] ?? ''] = values[i];
     const fields: JsonObject = {};
     for (const [field, place] of this.places) if (values[place] !== undefined) fields[field] = values[place];
     const others = values[this.size - 1] as JsonObject | undefined;
     // What a sink must be is for whoever takes the message to judge, as of one on its topic.
-    return { kind: this.kind, fields: { ...fields, ...others }, sink: sink as unknown as SinkEnvelope };
+    return {
+      kind: this.kind,
+      fields: others === undefined ? fields : { ...fields, ...others },
+      sink: sink as unknown as SinkEnvelope,
+    };
   }
 
   letter(at: number): string {
@@ -151,12 +160,14 @@ export function toRows(dictionary: Dictionary, messages: readonly StreamMessage[
     const earlier = newest.get(thing);
     const base = earlier === undefined ? layout.typical : (context.lines[earlier]?.values ?? layout.typical);
     const line: Line = { kind, values: layout.valuesOf(fields, sink) };
+    const expected = context.expected(kind, base);
+    for (const at of layout.derived) expected[at] = layout.derive(at, line.values);
     let names = '';
     let absent = '';
     const values: unknown[] = [];
     for (let at = 0; at < layout.size; at += 1) {
       const value = line.values[at];
-      if (isSame(value, context.expected(at, line, base))) continue;
+      if (isSame(value, expected[at])) continue;
       if (value === undefined) absent += layout.letter(at);
       else {
         names += layout.letter(at);
@@ -179,11 +190,10 @@ export function fromRows(dictionary: Dictionary, rows: readonly unknown[]): Stre
     if (typeof names !== 'string') throw malformed(n);
     const { kind, base } = baseOf(context, reference, n);
     const layout = context.layout(kind);
+    const line: Line = { kind, values: context.expected(kind, base) };
     const given = readNames(layout, names, values, n);
-    const line: Line = { kind, values: [] };
-    for (let at = 0; at < layout.size; at += 1) {
-      line.values.push(given.has(at) ? given.get(at) : context.expected(at, line, base));
-    }
+    for (const [at, value] of given) line.values[at] = value;
+    for (const at of layout.derived) if (!given.has(at)) line.values[at] = layout.derive(at, line.values);
     checkOthers(line.values[layout.size - 1], n);
     context.add(line);
     return layout.messageOf(line.values);

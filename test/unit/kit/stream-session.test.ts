@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { FRAME_MESSAGES } from '../../../src/kit/publish-session.js';
 import { MAX_FRAME_MESSAGES, STREAM_WIRE } from '../../../src/schema/stream-frame.js';
 import { type SessionHarness, sessionHarness } from '../../fixtures/kit-session.js';
 
@@ -17,6 +18,8 @@ function incompressible(kit: SessionHarness, thing: string, bytes: number): void
   const noise = randomBytes(Math.ceil(bytes / 2)).toString('hex');
   kit.spool.accept([{ class: 0, thing, mark: '1', body: JSON.stringify({ id: thing, noise }) }]);
 }
+
+test('a full frame is one that a server takes', () => assert.ok(FRAME_MESSAGES <= MAX_FRAME_MESSAGES));
 
 describe('new messages in frames', () => {
   test('wait for each other as long as is set, and go together', (t) => {
@@ -39,11 +42,11 @@ describe('new messages in frames', () => {
   test('do not wait once a frame is full, nor when the kit leaves', (t) => {
     const kit = sessionHarness(t, { wires: { wire: 'stream', frameMs: 60_000 } });
     kit.hello(FRAMES);
-    kit.accept(MAX_FRAME_MESSAGES + 3);
-    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [MAX_FRAME_MESSAGES]); // biome-ignore format: short
+    kit.accept(FRAME_MESSAGES + 3);
+    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [FRAME_MESSAGES]); // biome-ignore format: short
     assert.equal(kit.session.idle, false);
     kit.session.hurry();
-    assert.deepEqual(kit.out[1]?.seqs, numbers(MAX_FRAME_MESSAGES + 1, MAX_FRAME_MESSAGES + 3));
+    assert.deepEqual(kit.out[1]?.seqs, numbers(FRAME_MESSAGES + 1, FRAME_MESSAGES + 3));
   });
 
   test('are not sent while no server is there, and go as a backlog when one comes', async (t) => {
@@ -105,16 +108,16 @@ describe('the backlog', () => {
   });
 
   test('that is acknowledged while it waits to be sent again is not sent', async (t) => {
-    const kit = sessionHarness(t, { earlier: MAX_FRAME_MESSAGES + 10 });
+    const kit = sessionHarness(t, { earlier: FRAME_MESSAGES + 10 });
     kit.hello(FRAMES);
     await kit.drain();
     kit.reconnect();
     kit.hello(FRAMES);
-    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [MAX_FRAME_MESSAGES], 'ten wait for the frame before'); // biome-ignore format: short
+    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [FRAME_MESSAGES], 'ten wait for the frame before'); // biome-ignore format: short
     const { epoch } = kit.spool.ledger()[0] ?? { epoch: '' };
-    await kit.ack([[MAX_FRAME_MESSAGES + 1, MAX_FRAME_MESSAGES + 7]], epoch);
+    await kit.ack([[FRAME_MESSAGES + 1, FRAME_MESSAGES + 7]], epoch);
     await kit.out[0]?.confirm();
-    assert.deepEqual(await kit.drain(), numbers(MAX_FRAME_MESSAGES + 8, MAX_FRAME_MESSAGES + 10));
+    assert.deepEqual(await kit.drain(), numbers(FRAME_MESSAGES + 8, FRAME_MESSAGES + 10));
   });
 
   test('keeps to the window in messages, however few frames they are', async (t) => {
@@ -127,14 +130,14 @@ describe('the backlog', () => {
   });
 
   test('puts two frames before what is new, and finishes although there is always something new', async (t) => {
-    const backlog = 2 * MAX_FRAME_MESSAGES + 400;
+    const backlog = 2 * FRAME_MESSAGES + 400;
     const kit = sessionHarness(t, { ...STREAM, earlier: backlog });
     kit.hello(FRAMES);
-    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [MAX_FRAME_MESSAGES, MAX_FRAME_MESSAGES]); // biome-ignore format: short
+    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [FRAME_MESSAGES, FRAME_MESSAGES]); // biome-ignore format: short
     let replays = 0;
     let rounds = 0;
     for (; replays < backlog && rounds < 100; rounds += 1) {
-      kit.accept(MAX_FRAME_MESSAGES - 50);
+      kit.accept(FRAME_MESSAGES - 50);
       const [message] = kit.out;
       replays += message?.replays ?? 0;
       await message?.confirm();
@@ -144,16 +147,16 @@ describe('the backlog', () => {
 
   test('keeps to the drain rate by the bytes of the frames', async (t) => {
     const kit = sessionHarness(t, { drainRateKbps: 8 });
-    for (let i = 0; i < 4 * MAX_FRAME_MESSAGES; i += 1) incompressible(kit, `t${i}`, 100);
+    for (let i = 0; i < 4 * FRAME_MESSAGES; i += 1) incompressible(kit, `t${i}`, 100);
     kit.reconnect();
     kit.hello(FRAMES);
-    assert.equal((await kit.drain()).length, MAX_FRAME_MESSAGES, 'a frame is never cut');
+    assert.equal((await kit.drain()).length, FRAME_MESSAGES, 'a frame is never cut');
     kit.nowMs += 10_000;
     kit.session.pump();
-    assert.equal((await kit.drain()).length, 0, 'for 50 KB at 1 KB/s');
-    kit.nowMs += 50_000;
+    assert.equal((await kit.drain()).length, 0, 'for 25 KB at 1 KB/s');
+    kit.nowMs += 25_000;
     kit.session.pump();
-    assert.equal((await kit.drain()).length, MAX_FRAME_MESSAGES);
+    assert.equal((await kit.drain()).length, FRAME_MESSAGES);
   });
 });
 
