@@ -5,6 +5,8 @@
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BYTES } from './bytes.js';
+import { measureDrain } from './drain.js';
 import { measureGrowth } from './growth.js';
 import { measureIngest, measureIngestMemory } from './ingest.js';
 import { measureIntake } from './intake.js';
@@ -16,6 +18,8 @@ import { type Bench, measure, type Row } from './row.js';
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   intake: measureIntake,
   publish: measurePublish,
+  drain: measureDrain,
+  ...BYTES,
   ingest: measureIngest,
   'kit-rows': measureKitRows,
   'kit-memory': measureKitMemory,

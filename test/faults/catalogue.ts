@@ -11,6 +11,7 @@ import { daysOffline, tooOld } from './faults/days-offline.js';
 import { everything } from './faults/everything.js';
 import { failingDisk } from './faults/failing-disk.js';
 import { flappingLink } from './faults/flapping-link.js';
+import { inFrames } from './faults/in-frames.js';
 import { kitDiskFull } from './faults/kit-disk-full.js';
 import { kitKill } from './faults/kit-kill.js';
 import { kitPowerLoss, kitPowerLossControl } from './faults/kit-power-loss.js';
@@ -45,4 +46,8 @@ export const FAULTS: readonly Fault[] = [
   restoredSpool,
   slowLink,
   everything,
+  inFrames(calm),
+  inFrames(kitKill),
+  inFrames(flappingLink),
+  inFrames(serverKill),
 ];

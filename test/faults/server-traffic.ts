@@ -2,7 +2,7 @@
 import { Ranges } from '../../src/schema/ranges.js';
 import type { Direction } from './link.js';
 import { PUBLISH, packetId, packetType } from './mqtt-packets.js';
-import { type Numbered, numberOf } from './sendings.js';
+import { type Numbered, nameOf, numbersIn } from './sendings.js';
 
 const CONNECT = 1;
 const PUBACK = 4;
@@ -10,13 +10,6 @@ const PINGREQ = 12;
 const ACK_TOPIC = /wardragon\/sink\/[^/]+\/ack/;
 /** Fixed header and topic. */
 const HEAD_BYTES = 80;
-const TOPICS: Readonly<Record<string, string>> = {
-  drone: 'drones',
-  aircraft: 'aircraft',
-  signal: 'signals',
-  system: 'system',
-};
-
 interface Ack {
   readonly acks: readonly {
     readonly epoch: string;
@@ -68,12 +61,12 @@ export class ServerTraffic {
   private arrive(packet: Buffer): void {
     const id = packetId(packet);
     if (id !== null) this.arrived?.ids.add(id);
-    const numbered = numberOf(packet);
-    if (numbered === null) return;
-    const number = `${numbered.topic}/${numbered.epoch}/${numbered.seq}`;
-    // What comes again may have been committed before.
-    if (!this.known.has(number)) this.arrived?.numbered.push(numbered);
-    this.known.add(number);
+    for (const numbered of numbersIn(packet)) {
+      const name = nameOf(numbered);
+      // What comes again may have been committed before.
+      if (!this.known.has(name)) this.arrived?.numbered.push(numbered);
+      this.known.add(name);
+    }
   }
 
   private confirm(packet: Buffer): void {
@@ -87,7 +80,7 @@ export class ServerTraffic {
     const { acks } = JSON.parse(packet.toString('utf8', packet.indexOf('{'))) as Ack;
     for (const { epoch, kind, upto, ranges = [] } of acks) {
       const covered = new Ranges([...(upto > 0 ? [[1, upto] as const] : []), ...ranges]);
-      const wrong = arrived.numbered.filter((n) => n.epoch === epoch && n.topic === TOPICS[kind] && covered.has(n.seq));
+      const wrong = arrived.numbered.filter((n) => n.epoch === epoch && n.kind === kind && covered.has(n.seq));
       arrived.wrong += wrong.length;
     }
   }

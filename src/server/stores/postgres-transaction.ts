@@ -31,10 +31,10 @@ export class PostgresTransaction implements Transaction {
     private readonly nowUs: number,
   ) {}
 
-  async lockKits(kitIds: readonly string[]): Promise<KitRow[]> {
+  async lockKits(kitIds: readonly string[], registers: (kitId: string) => boolean = () => true): Promise<KitRow[]> {
     const locked = await this.lock(kitIds);
     const known = new Set(locked.map(({ kitId }) => kitId));
-    const unknown = kitIds.filter((kitId) => !known.has(kitId));
+    const unknown = kitIds.filter((kitId) => !known.has(kitId) && registers(kitId));
     if (unknown.length === 0) return locked;
     await this.send(plans.ADD_KITS, unknown.map(toKit));
     return [...locked, ...(await this.lock(unknown))];
