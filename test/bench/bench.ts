@@ -10,10 +10,12 @@ import { measureDrain } from './drain.js';
 import { measureGrowth } from './growth.js';
 import { measureIngest, measureIngestMemory } from './ingest.js';
 import { measureIntake } from './intake.js';
+import { measureKitCost } from './kit-cost.js';
 import { measureKitMemory } from './kit-memory.js';
 import { measureKitRows } from './kit-rows.js';
 import { measurePublish } from './publish.js';
 import { type Bench, measure, type Row } from './row.js';
+import { measureThinLink } from './thin-link.js';
 
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   intake: measureIntake,
@@ -58,6 +60,8 @@ for (const [name, make] of Object.entries(BENCHES).filter(([name]) => name.inclu
   rows.push(row);
   out.write(line(row));
 }
+if ('thin-link'.includes(values.only)) out.write(`\n${await measureThinLink()}`);
+if ('kit-cost'.includes(values.only)) out.write(`\n${await measureKitCost()}`);
 if ('growth'.includes(values.only)) out.write(`\n${await measureGrowth(values.svg)}\nplotted in ${values.svg}\n`);
 out.write(`\non ${JSON.stringify(machine())}\n`);
 if (values.json) process.stdout.write(`${JSON.stringify({ rows, machine: machine() })}\n`);

@@ -8,9 +8,11 @@ import { SimulatedDragonSync } from '../../src/simulate/dragonsync-api.js';
 import { freePort } from '../../src/simulate/ports.js';
 import { createWorld } from '../../src/simulate/world.js';
 import { startMosquitto } from '../fixtures/mosquitto.js';
+import { bucketsSince, quantile, readHistogram } from './metrics.js';
 import { type Panel, plot } from './plot.js';
 import { fillSpool, makeKit, Program, startServer } from './program.js';
 import { median, significant } from './row.js';
+import { markdown } from './table.js';
 
 const BACKLOGS = [1_000, 10_000, 100_000, 1_000_000];
 const KITS = [10, 30, 100, 300, 1_000];
@@ -43,7 +45,7 @@ export async function measureGrowth(svgFile: string): Promise<string> {
     const kits = [];
     for (const count of KITS) kits.push(await medians(() => ofKits(join(folder, `kits-${count}`), count)));
     writeFileSync(svgFile, plot(panelsOf(backlogs, kits)));
-    return `${table(backlogs)}\n${table(kits)}`;
+    return `${markdown(backlogs)}\n${markdown(kits)}`;
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -79,13 +81,16 @@ async function ofKits(folder: string, kits: number): Promise<KitsCost> {
   const configFile = makeKit(folder, 'http://127.0.0.1:1', broker.port);
   const simulated = new Program(['simulate', '--kits', String(kits), '--rate', '1', '--config', configFile]);
   while (count(database, 'SELECT count(DISTINCT kit_id) FROM drones') < kits) await delay(200);
-  const before = { rows: count(database, 'SELECT count(*) FROM drones'), waits: await commitWaits(httpPort) };
+  const before = {
+    rows: count(database, 'SELECT count(*) FROM drones'),
+    waits: await readHistogram(httpPort, 'dragonsink_receive_to_commit_seconds'),
+  };
   await delay(SECONDS * 1_000);
-  const after = { rows: count(database, 'SELECT count(*) FROM drones'), waits: await commitWaits(httpPort) };
-  const waits = after.waits.map(({ upToS, messages }, i) => ({
-    upToS,
-    messages: messages - (before.waits[i]?.messages ?? 0),
-  }));
+  const after = {
+    rows: count(database, 'SELECT count(*) FROM drones'),
+    waits: await readHistogram(httpPort, 'dragonsink_receive_to_commit_seconds'),
+  };
+  const waits = bucketsSince(before.waits, after.waits);
   const serverMib = server.peakMib;
   await simulated.end();
   await server.end();
@@ -94,31 +99,10 @@ async function ofKits(folder: string, kits: number): Promise<KitsCost> {
   return {
     kits,
     storedPerSecond: (after.rows - before.rows) / SECONDS,
-    p50Ms: quantileMs(waits, 0.5),
-    p99Ms: quantileMs(waits, 0.99),
+    p50Ms: quantile(waits, 0.5) * 1_000,
+    p99Ms: quantile(waits, 0.99) * 1_000,
     serverMib,
   };
-}
-
-/** Of a histogram: so many took at most so long. */
-interface Bucket {
-  readonly upToS: number;
-  readonly messages: number;
-}
-
-async function commitWaits(httpPort: number): Promise<Bucket[]> {
-  const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
-  const lines = text.matchAll(/^dragonsink_receive_to_commit_seconds_bucket\{le="([^"]+)"\} (\d+)/gm);
-  return [...lines].map(([, le, n]) => ({
-    upToS: le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le),
-    messages: Number(n),
-  }));
-}
-
-/** The bound of the bucket in which it lies. */
-function quantileMs(buckets: readonly Bucket[], quantile: number): number {
-  const all = buckets.at(-1)?.messages ?? 0;
-  return (buckets.find(({ messages }) => messages >= quantile * all)?.upToS ?? Number.NaN) * 1_000;
 }
 
 /** Over the whole backlog, or over as much of it as is sent in the time there is. */
@@ -170,10 +154,4 @@ function panelsOf(backlogs: readonly BacklogCost[], kits: readonly KitsCost[]): 
     byKits('received to committed, ms (p99)', ({ p99Ms }) => p99Ms),
     byKits('server, MiB at most', ({ serverMib }) => serverMib),
   ];
-}
-
-function table(costs: readonly object[]): string {
-  const lines = costs.map((cost) => `| ${Object.values(cost).join(' | ')} |`);
-  const names = Object.keys(costs[0] ?? {});
-  return [`| ${names.join(' | ')} |`, `|${names.map(() => '---|').join('')}`, ...lines, ''].join('\n');
 }

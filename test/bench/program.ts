@@ -11,6 +11,9 @@ import { MAIN } from '../fixtures/processes.js';
 import { historyRows } from './input.js';
 import { median } from './row.js';
 
+/** Linux' USER_HZ. */
+const TICKS_PER_S = 100;
+
 export class Program {
   private readonly child: ChildProcess;
 
@@ -34,9 +37,22 @@ export class Program {
     return this.statusMib('VmHWM');
   }
 
+  /** Since it was started: processor time, what it gave to the disk, and how often its main thread went to sleep. */
+  usage(): { cpuS: number; writtenBytes: number; wakeups: number } {
+    const ticks = this.proc('stat').split(') ')[1]?.split(' ') ?? [];
+    return {
+      cpuS: (Number(ticks[11]) + Number(ticks[12])) / TICKS_PER_S,
+      writtenBytes: Number(/^write_bytes: (\d+)$/m.exec(this.proc('io'))?.[1]),
+      wakeups: Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(this.proc('status'))?.[1]),
+    };
+  }
+
   private statusMib(field: string): number {
-    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
-    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024;
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(this.proc('status'))?.[1]) / 1_024;
+  }
+
+  private proc(file: string): string {
+    return readFileSync(`/proc/${this.child.pid}/${file}`, 'utf8');
   }
 }
 
@@ -61,8 +77,19 @@ export async function startServer(databaseUrl: string, brokerPort: number, httpP
   return server;
 }
 
-/** A kit with so many rows in its spool; `settings` are further lines of `[MQTT]`. */
-export function makeKit(folder: string, apiUrl: string, brokerPort: number, settings: readonly string[] = []): string {
+export interface KitFile {
+  readonly statusPort?: number;
+  readonly pollS?: number;
+}
+
+/** The configuration of a kit in that folder; `settings` are further lines of `[MQTT]`. */
+export function makeKit(
+  folder: string,
+  apiUrl: string,
+  brokerPort: number,
+  settings: readonly string[] = [],
+  { statusPort = 0, pollS = 2 }: KitFile = {},
+): string {
   const configFile = join(folder, 'config.ini');
   const lines = [
     '[MQTT]',
@@ -71,12 +98,13 @@ export function makeKit(folder: string, apiUrl: string, brokerPort: number, sett
     ...settings,
     '[DRAGONSYNC]',
     `api_url = ${apiUrl}`,
+    `api_poll_s = ${pollS}`,
     '[SPOOL]',
     `path = ${join(folder, 'spool.db')}`,
     'max_mb = 8192',
     'min_free_mb = 0',
     '[KIT]',
-    'status_port = 0',
+    `status_port = ${statusPort}`,
   ];
   writeFileSync(configFile, `${lines.join('\n')}\n`);
   return configFile;
