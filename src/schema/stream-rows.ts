@@ -47,6 +47,7 @@ interface Line {
   readonly values: Values;
 }
 
+/** Their places. */
 const [EPOCH, SEQ, REPLAY, OBSERVED_RAW] = [0, 1, 2, 3] as const;
 
 /** What both ends remember of the rows so far. */
