@@ -2,14 +2,13 @@
 // something waits, so that an idle server stores a detection at once; while one waits for the disk, another one runs, of
 // other kits.
 import { within } from '../base/abort.js';
-import { type Backoff, sleep } from '../base/backoff.js';
+import { type BackoffOptions, sleep } from '../base/backoff.js';
 import type { Logger } from '../base/log.js';
 import { addCounts, Committer, noCounts } from './committer.js';
 import { FairQueue, type Turn } from './fair-queue.js';
-import { ownerOf, Quota } from './quota.js';
+import { MAX_WAITING_OF_KIT, ownerOf, Quota } from './quota.js';
 import { type Recorder, SILENT } from './recorder.js';
 import { RejectAllowance } from './reject-allowance.js';
-import { type Load, Room } from './room.js';
 import type { Batch, CommitCounts, CommittedStream, Store } from './store.js';
 import { tell } from './tell.js';
 
@@ -31,19 +30,21 @@ export interface BatcherOptions {
   readonly onStore: (state: 'ok' | 'down') => void;
   readonly log: Logger;
   readonly recorder?: Recorder;
-  readonly backoff?: Backoff;
+  readonly backoff?: BackoffOptions;
 }
 
-const MAX_BATCH_ROWS = 500;
-/** A large message is as many rows: a transaction takes several times its bytes in memory. */
-const BYTES_OF_A_ROW = 8 * 1024;
+const MAX_BATCH_MESSAGES = 500;
+/** A larger message counts for as many, also where room is counted: memory and a transaction have to hold it. */
+const BYTES_OF_A_MESSAGE = 4_096;
 /** Commits at a time: with two, one computes while the other waits for the database. */
 const LANES = 2;
-const MIB = 1024 * 1024;
-/** Of what a broker holds back: beyond it nothing more is read. As many as we let it have unacknowledged. */
-const MAX_WAITING = { messages: 4_000, bytes: 16 * MIB };
+/**
+ * Messages that a broker holds back: as many as we let it have unacknowledged; beyond it nothing more is read. A kit that
+ * sends too much must not take all the places.
+ */
+export const MAX_WAITING = 2 * MAX_WAITING_OF_KIT;
 /** Messages at QoS 0 are not held back by the broker: beyond this they are dropped. */
-const MAX_WAITING_ONCE = { messages: 5_000, bytes: 16 * MIB };
+const MAX_WAITING_ONCE = 5_000;
 /** A database that hangs says so only after half a minute (stores/postgres-pool.ts): leaving does not wait for it. */
 const LEAVE_WITHIN_MS = 5_000;
 
@@ -51,8 +52,8 @@ export class Batcher {
   readonly counts: CommitCounts = noCounts();
   dropped = 0;
   private readonly waiting = new FairQueue<Received>(messagesOf);
-  private readonly room = new Room(MAX_WAITING);
-  private readonly roomOnce = new Room(MAX_WAITING_ONCE);
+  /** How many of those come only once. */
+  private waitingOnce = 0;
   private readonly lanes = new Set<Promise<void>>();
   private readonly committer: Committer;
   private readonly quota: Quota;
@@ -93,16 +94,16 @@ export class Batcher {
       tell(this.options.log, received.ack);
       return undefined;
     }
-    const room = this.roomOf(received);
-    if (received.from === null && room.isFull) {
+    const comesOnce = received.from === null;
+    if (comesOnce && this.waitingOnce >= MAX_WAITING_ONCE) {
       this.drop(received);
       return undefined;
     }
     this.waiting.push(owner, received);
     this.recorder.waiting(this.waiting.size);
-    room.enter(loadOf(received));
+    if (comesOnce) this.waitingOnce += messagesOf(received);
     this.begin();
-    if (received.from === null || !room.isFull) return undefined;
+    if (comesOnce || this.hasRoom) return undefined;
     return new Promise((resolve) => this.held.push(resolve));
   }
 
@@ -127,7 +128,7 @@ export class Batcher {
 
   private async leave(): Promise<void> {
     this.stopping.abort();
-    await within(LEAVE_WITHIN_MS, Promise.all(this.lanes));
+    await within(LEAVE_WITHIN_MS, this.idle());
     if (this.lanes.size === 0) return;
     this.options.log.warn('the database does not answer: leaving without it, what it was to store comes again');
     this.left(this.waiting.keep(() => false));
@@ -140,15 +141,20 @@ export class Batcher {
     this.droppedNow += 1;
   }
 
-  private roomOf({ from }: Received): Room {
-    return from === null ? this.roomOnce : this.room;
+  private async idle(): Promise<void> {
+    // One that ends may have let another begin.
+    while (this.lanes.size > 0) await Promise.all(this.lanes);
+  }
+
+  private get hasRoom(): boolean {
+    return this.waiting.size - this.waitingOnce < MAX_WAITING;
   }
 
   /** They wait no longer: others may come in. */
   private left(gone: readonly Received[]): void {
-    for (const received of gone) this.roomOf(received).leave(loadOf(received));
+    for (const received of gone) if (received.from === null) this.waitingOnce -= messagesOf(received);
     this.recorder.waiting(this.waiting.size);
-    if (!this.room.isFull) for (const goOn of this.held.splice(0)) goOn();
+    if (this.hasRoom) for (const goOn of this.held.splice(0)) goOn();
   }
 
   private begin(): void {
@@ -174,7 +180,7 @@ export class Batcher {
 
   /** Whole MQTT messages only: an array or a frame is acknowledged when all of it is there. */
   private take(): Turn<Received> {
-    const turn = this.waiting.take(MAX_BATCH_ROWS, rowsOf);
+    const turn = this.waiting.take(MAX_BATCH_MESSAGES, messagesOf);
     this.left(turn.items);
     return turn;
   }
@@ -191,18 +197,9 @@ export class Batcher {
   }
 }
 
-/** A stream frame is many, and what is nothing for the database still takes room. */
-function messagesOf({ batch: { observations, rejects, reports } }: Received): number {
-  return Math.max(1, observations.length + rejects.length + reports.length);
-}
-
-function loadOf(received: Received): Load {
-  return { messages: messagesOf(received), bytes: received.bytes ?? 0 };
-}
-
-/** What it is to a transaction. */
-function rowsOf({ batch: { observations, rejects, reports }, bytes = 0 }: Received): number {
-  return Math.max(observations.length + rejects.length + reports.length, bytes / BYTES_OF_A_ROW);
+/** An array or a frame is many; and what is nothing for the database still takes room. */
+function messagesOf({ batch: { observations, rejects, reports }, bytes = 0 }: Received): number {
+  return Math.max(1, observations.length + rejects.length + reports.length, Math.floor(bytes / BYTES_OF_A_MESSAGE));
 }
 
 function merge(batches: readonly Batch[]): Batch {

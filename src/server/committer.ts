@@ -1,5 +1,5 @@
 // Brings batches into the database: tries again for as long as it is away, takes apart what it refuses, and says how it is.
-import { Backoff, sleep } from '../base/backoff.js';
+import { Backoff, type BackoffOptions, sleep } from '../base/backoff.js';
 import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { type Kind, perKind } from '../schema/kinds.js';
@@ -16,7 +16,7 @@ export interface CommitterOptions {
   readonly allowance: RejectAllowance;
   readonly log: Logger;
   readonly recorder: Recorder;
-  readonly backoff?: Backoff | undefined;
+  readonly backoff?: BackoffOptions | undefined;
   /** Nothing is tried again after it. */
   readonly signal: AbortSignal;
 }
@@ -26,16 +26,13 @@ const SLOW_MS = 2_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
 
 export class Committer {
-  private readonly backoff: Backoff;
   private problem = '';
   private worksSinceMs = performance.now();
   private committedMs = 0;
   /** Since when each commit under way runs, the oldest first. */
   private readonly running = new Map<Batch, number>();
 
-  constructor(private readonly options: CommitterOptions) {
-    this.backoff = options.backoff ?? new Backoff(BACKOFF);
-  }
+  constructor(private readonly options: CommitterOptions) {}
 
   /** The database takes what it is given, and in time. */
   get works(): boolean {
@@ -51,6 +48,8 @@ export class Committer {
   /** Null when the signal came while the database was away. */
   async commit(batch: Batch): Promise<CommitResult | null> {
     const { store, log, recorder, signal } = this.options;
+    const backoff = new Backoff(this.options.backoff ?? BACKOFF);
+    let sinceMs = performance.now();
     for (;;) {
       const startedMs = performance.now();
       try {
@@ -62,9 +61,10 @@ export class Committer {
       } catch (thrown: unknown) {
         if (thrown instanceof AppError && thrown.code === 'data') return this.bisect(batch, thrown);
         recorder.commitFailed();
-        this.failing(toError(thrown), startedMs);
+        this.failing(toError(thrown), sinceMs);
+        sinceMs = performance.now();
         if (signal.aborted) return null;
-        await sleep(this.backoff.next(), signal);
+        await sleep(backoff.next(), signal);
         if (signal.aborted) return null;
       }
     }
@@ -91,7 +91,6 @@ export class Committer {
   }
 
   private healthy(): void {
-    this.backoff.reset();
     this.committedMs = performance.now();
     if (this.problem === '') return;
     this.problem = '';
@@ -101,11 +100,14 @@ export class Committer {
     tell(log, () => onStore('ok'));
   }
 
-  /** An outage is said when it begins; while other commits go well there is none. */
-  private failing(error: Error, startedMs: number): void {
+  /**
+   * An outage is said when it begins. While other commits go well there is none (`sinceMs` is when this one was begun, or
+   * failed last), nor is one that only another writer was in the way of.
+   */
+  private failing(error: Error, sinceMs: number): void {
     const { log, onStore, recorder } = this.options;
     const { code, hint } = error instanceof AppError ? error : { code: 'unknown', hint: undefined };
-    if (this.committedMs > startedMs) {
+    if (this.committedMs > sinceMs || code === 'conflict') {
       log.warn({ code, hint }, `database: ${error.message}; trying this commit again`);
       return;
     }

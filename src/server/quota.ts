@@ -38,7 +38,7 @@ export class Quota {
 
   /** False: not to be stored. `waiting` are those of its owner that wait. */
   admits(owner: string, batch: Batch, waiting: number): boolean {
-    if (waiting < MAX_WAITING_OF_KIT) return true;
+    if (waiting < MAX_WAITING_OF_KIT || isContact(batch)) return true;
     if (!comesAgain(batch) && this.takeAllowance(owner)) return true;
     this.say(owner);
     return false;
@@ -77,6 +77,11 @@ const NOBODY = '';
 /** Whose message it is. */
 export function ownerOf({ observations, rejects, reports, contacts }: Batch): string {
   return (observations[0] ?? rejects[0] ?? reports[0] ?? contacts[0])?.kitId ?? NOBODY;
+}
+
+/** A birth or a last will: one line, and nobody says it again. */
+function isContact({ observations, rejects, reports }: Batch): boolean {
+  return observations.length + rejects.length + reports.length === 0;
 }
 
 /** By the end-to-end acknowledgement; a status by the next one. */

@@ -18,9 +18,8 @@ import type { Hello } from '../schema/hello.js';
 import { STREAM_WIRE } from '../schema/stream-frame.js';
 import { helloTopic, type TopicNames } from '../schema/topics.js';
 import type { Acknowledger } from './acknowledger.js';
-import type { Batcher } from './batcher.js';
+import { type Batcher, MAX_WAITING } from './batcher.js';
 import type { Decoder } from './decode.js';
-import { MAX_WAITING_OF_KIT } from './quota.js';
 import { type Recorder, SILENT } from './recorder.js';
 import { Subscriptions } from './subscriptions.js';
 import { Unconfirmed } from './unconfirmed.js';
@@ -39,11 +38,6 @@ export interface SubscriberOptions {
   readonly recorder?: Recorder;
 }
 
-/**
- * How many messages the broker may have unacknowledged with us: also the bound of our memory. Twice what one kit may have
- * waiting (quota.ts): a kit that sends too much must not take all the places.
- */
-const RECEIVE_MAXIMUM = 2 * MAX_WAITING_OF_KIT;
 /** How many unacknowledged messages a kit may have with us. */
 export const CREDIT = 1_500;
 const BACKOFF = { minMs: 500, maxMs: 30_000 };
@@ -103,7 +97,7 @@ export class Subscriber implements Part {
     const { broker, serverId, shareGroup, log } = this.options;
     const clientId = `dragonsink-${serverId}`;
     const clean = shareGroup !== null;
-    const settings = { ...broker, clientId, clean, receiveMaximum: RECEIVE_MAXIMUM, will: this.hello(false) };
+    const settings = { ...broker, clientId, clean, receiveMaximum: MAX_WAITING, will: this.hello(false) };
     return keepLinked({
       open: () => this.open(settings),
       use: (link) => this.use(link),

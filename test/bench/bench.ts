@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { BYTES } from './bytes.js';
 import { measureDrain } from './drain.js';
 import { measureGrowth } from './growth.js';
-import { measureIngest, measureIngestMemory } from './ingest.js';
+import { measureIngest, measureIngestMemory, measureSqliteIngest } from './ingest.js';
 import { measureIntake } from './intake.js';
 import { measureKitCost } from './kit-cost.js';
 import { measureKitMemory } from './kit-memory.js';
@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   drain: measureDrain,
   ...BYTES,
   ingest: measureIngest,
+  'ingest-sqlite': measureSqliteIngest,
   'kit-rows': measureKitRows,
   'kit-memory': measureKitMemory,
   'ingest-memory': measureIngestMemory,

@@ -1,14 +1,17 @@
 // How fast a server brings a backlog from the broker into PostgreSQL, each message acknowledged after its commit, against
 // COPY of the same rows into the same tables with all of WarDragon Analytics' indexes.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { Client } from 'pg';
 import { openStore } from '../../src/server/stores/open-store.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
 import { type Postgres, startPostgres } from '../fixtures/postgres.js';
+import { type Counter, openCounter } from './counter.js';
 import { type HistoryMessage, historyMessages } from './input.js';
 import { startServer } from './program.js';
-import type { Bench } from './row.js';
+import { atLeast, type Bench } from './row.js';
 
 const MESSAGES = 100_000;
 const LONG = 1_000_000;
@@ -70,6 +73,32 @@ interface Ingest {
   readonly peakMib: number;
 }
 
+/** The same backlog into the database of a server that has no other. */
+export async function measureSqliteIngest(): Promise<Bench> {
+  const folder = mkdtempSync(join(tmpdir(), 'dragonsink-bench-'));
+  const postgres = await startPostgres();
+  const broker = await startHoldingBroker();
+  let run = 0;
+  return {
+    name: 'server: broker -> SQLite rows',
+    unit: 'messages/s',
+    yardstick: 'into PostgreSQL',
+    ...atLeast(1),
+    run: async () => {
+      run += 1;
+      const url = `sqlite:${join(folder, `server-${run}.db`)}`;
+      const ours = await ingest(url, broker, historyMessages(MESSAGES, KITS), MESSAGES);
+      const theirs = await ingest(postgres.createDatabase(), broker, historyMessages(MESSAGES, KITS), MESSAGES);
+      return { ours: ours.perSecond, yardstick: theirs.perSecond };
+    },
+    end: async () => {
+      await broker.stop();
+      await postgres.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
 export async function ingest(
   databaseUrl: string,
   broker: Broker,
@@ -81,12 +110,11 @@ export async function ingest(
   const idleMib = first.memoryMib;
   await first.end();
   await publishAll(broker.url, messages);
-  const client = new Client(databaseUrl);
-  await client.connect();
+  const counter = await openCounter(databaseUrl);
   const server = await startServer(databaseUrl, broker.port);
-  const startedAt = await reached(client, 1);
-  const seconds = ((await reached(client, count)) - startedAt) / 1_000;
-  await client.end();
+  const startedAt = await reached(counter, 1);
+  const seconds = ((await reached(counter, count)) - startedAt) / 1_000;
+  await counter.close();
   const { peakMib } = server;
   await server.end();
   return { perSecond: count / seconds, idleMib, peakMib };
@@ -105,15 +133,10 @@ async function publishAll(brokerUrl: string, messages: Iterable<HistoryMessage>)
   await client.endAsync();
 }
 
-/** When the ledger has so many. */
-export async function reached(client: Client, count: number): Promise<number> {
-  const sql = `SELECT coalesce(sum((r->>1)::bigint - (r->>0)::bigint + 1), 0)::int AS received
-    FROM ingest_ledger, jsonb_array_elements(received) r`;
-  for (;;) {
-    const { rows } = await client.query<{ received: number }>(sql);
-    if ((rows[0]?.received ?? 0) >= count) return performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** When so many have been stored. */
+export async function reached(counter: Counter, count: number): Promise<number> {
+  while ((await counter.stored()) < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  return performance.now();
 }
 
 /** Out to files, then into a second database that a server has made. */

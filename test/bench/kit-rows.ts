@@ -3,11 +3,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { SimulatedDragonSync } from '../../src/simulate/dragonsync-api.js';
 import { createWorld } from '../../src/simulate/world.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
 import { startPostgres } from '../fixtures/postgres.js';
+import { openCounter } from './counter.js';
 import { ingest, KITS, reached } from './ingest.js';
 import { historyMessages } from './input.js';
 import { fillSpool, makeKit, Program, startServer } from './program.js';
@@ -50,13 +50,12 @@ async function kitRate(folder: string, apiUrl: string, broker: Broker, databaseU
   fillSpool(folder, BACKLOG);
   const configFile = makeKit(folder, apiUrl, broker.port);
   const server = await startServer(databaseUrl, broker.port);
-  const client = new Client(databaseUrl);
-  await client.connect();
+  const counter = await openCounter(databaseUrl);
   const kit = new Program(['kit', '--config', configFile]);
-  const startedAt = await reached(client, 1);
-  const seconds = ((await reached(client, BACKLOG)) - startedAt) / 1_000;
+  const startedAt = await reached(counter, 1);
+  const seconds = ((await reached(counter, BACKLOG)) - startedAt) / 1_000;
   await kit.end();
   await server.end();
-  await client.end();
+  await counter.close();
   return BACKLOG / seconds;
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
 import { Client } from 'pg';
 import { DEFAULT_TOPICS } from '../../src/schema/topics.js';
-import { Batcher } from '../../src/server/batcher.js';
+import { Batcher, MAX_WAITING } from '../../src/server/batcher.js';
 import { Decoder } from '../../src/server/decode.js';
 import { openExistingStore, openStore } from '../../src/server/stores/open-store.js';
 import { Subscriber } from '../../src/server/subscriber.js';
@@ -18,8 +18,6 @@ const KITS = 20;
 const MESSAGES_OF_KIT = 1_000;
 /** Of a link that reads nothing mqtt.js thinks that it is dead after one and a half of it, and mosquitto of a silent one. */
 const KEEPALIVE_S = 2;
-/** Of the batcher: beyond it reading is held back. */
-const MAX_WAITING = 10_000;
 /** For whoever stops it, and for systemd. */
 const LEAVES_WITHIN_MS = 10_000;
 
@@ -30,7 +28,8 @@ test('a backlog that outgrows the server while the database is locked comes in o
   const broker = await startMosquitto({ config: ['max_inflight_messages 0', 'max_queued_messages 0'] }, t);
   const url = postgres().createDatabase();
   const store = await openStore(url);
-  t.after(() => store.close());
+  // Given back first, or closing the store would wait for it.
+  const unlock = await lock(t, url);
   const log = new MemoryLog();
   const batcher = new Batcher({ store, onStore: () => {}, log });
   const subscriber = new Subscriber({
@@ -44,9 +43,9 @@ test('a backlog that outgrows the server while the database is locked comes in o
     acknowledger: { stop: () => {} },
     log,
   });
-  const unlock = await lock(t, url);
   subscriber.start();
   t.after(() => subscriber.stop());
+  t.after(() => store.close());
   await eventually('its connection', () => log.texts.some((text) => /connected to the broker/.test(text)));
   await publishBacklog(t, broker.url, KITS);
   await eventually('as many as it holds', () => batcher.waitingCount >= MAX_WAITING);

@@ -18,7 +18,8 @@ export function kitIdsOf({ observations, rejects, contacts, reports }: Batch): s
 export function polledKitsOf({ observations, contacts, reports, rejects }: Batch): Set<string> {
   const polled = new Set(observations.filter((one) => one.polled === true).map(({ kitId }) => kitId));
   const sent = observations.filter((one) => one.polled !== true);
-  for (const { kitId } of [...sent, ...contacts, ...reports, ...rejects]) if (kitId !== null) polled.delete(kitId);
+  for (const { kitId } of [...sent, ...contacts, ...reports]) polled.delete(kitId);
+  for (const { kitId, identity } of rejects) if (kitId !== null && identity !== null) polled.delete(kitId);
   return polled;
 }
 

@@ -1,7 +1,6 @@
 // A batcher on a real SQLite store, with faults put in front of it.
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { Backoff } from '../../../src/base/backoff.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import { Batcher, type Received } from '../../../src/server/batcher.js';
 import { Decoder } from '../../../src/server/decode.js';
@@ -44,7 +43,7 @@ export async function setUp(
     return store.commit(batch);
   };
   const log = new MemoryLog();
-  const backoff = new Backoff({ minMs: 5, maxMs: 10 });
+  const backoff = { minMs: 5, maxMs: 10 };
   const batcher = new Batcher({
     store: { commit },
     onCommitted: (batch, streams) => committed.push({ batch, streams }),

@@ -80,6 +80,19 @@ describe('the batcher', () => {
     assert.deepEqual(acked, []);
   });
 
+  test('stopped while it works, it finishes what it has of every kit', async (t) => {
+    const { batcher, log } = await setUp(t);
+    let acked = 0;
+    const ack = (): void => {
+      acked += 1;
+    };
+    for (const [kitId, messages] of Object.entries({ 'wardragon-1': 300, 'wardragon-2': 1_500, 'wardragon-3': 100 }))
+      for (let i = 0; i < messages; i += 1) void batcher.add({ ...of(kitId), ack });
+    await batcher.stop();
+    assert.equal(acked, 1_900);
+    assert.deepEqual(log.texts, []);
+  });
+
   test('stopped while it works, it finishes what it has taken', async (t) => {
     const { acked, batcher, receive, store } = await setUp(t);
     for (let i = 1; i <= 1_200; i += 1) receive(i, i);
@@ -119,29 +132,33 @@ describe('the batcher', () => {
     assert.deepEqual([batcher.waitingCount, batcher.dropped], [5_000, 7_000]);
   });
 
-  test('large messages reach both bounds by their bytes, and fewer of them are committed together', async (t) => {
+  test('a large message counts for many: for both bounds, for its kit, and for what is committed together', async (t) => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const { batcher, asked } = await setUp(t, () => held);
+    const { batcher, asked, log } = await setUp(t, () => held);
     const bytes = 1024 * 1024;
     let acked = 0;
     const ack = (): void => {
       acked += 1;
     };
-    const add = (from: object | null) => batcher.add({ batch: whole({ observations: [drone()] }), ack, from, bytes });
-    for (let i = 0; i < 20; i += 1) assert.equal(add(null), undefined);
-    assert.deepEqual([batcher.waitingCount, batcher.dropped], [16, 4]);
-    for (let i = 0; i < 15; i += 1) assert.equal(add(LINK), undefined);
-    const room = add(LINK);
-    assert.deepEqual([batcher.waitingCount, batcher.dropped], [32, 4]);
+    const add = (kitId: string, from: object | null) =>
+      batcher.add({ batch: whole({ observations: [drone({ kitId })] }), ack, from, bytes });
+    for (let i = 0; i < 30; i += 1) assert.equal(add(`wardragon-once-${i}`, null), undefined);
+    assert.deepEqual([batcher.waitingCount, batcher.dropped], [20 * 256, 10]);
+    for (let i = 0; i < 15; i += 1) assert.equal(add(`wardragon-${i % 3}`, LINK), undefined);
+    const room = add('wardragon-3', LINK);
+    assert.equal(batcher.waitingCount, 36 * 256);
     assert.ok(room instanceof Promise, 'nothing more is to be read');
+    for (let i = 0; i < 6; i += 1) void add('wardragon-0', LINK);
+    assert.deepEqual([batcher.waitingCount, acked], [39 * 256, 3], 'a kit has half of the room');
+    assert.match(log.texts.join(), /a kit sends more than the database takes/);
     release();
     await room;
-    await eventually('all', () => acked === 32, 5_000);
+    await eventually('all', () => acked === 42, 5_000);
     const sizes = asked.map(({ observations }) => observations.length);
-    assert.ok(Math.max(...sizes) <= 4, sizes.join());
+    assert.ok(Math.max(...sizes) <= 2, sizes.join());
   });
 
   test('of a message that is many each counts, for what may wait and for what a kit may have waiting', async (t) => {

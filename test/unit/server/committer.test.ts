@@ -30,6 +30,20 @@ describe('the committer', () => {
     assert.deepEqual(states, []);
   });
 
+  test('a kit whose commits always fail is tried less and less often, and is said to be an outage at most once', async (t) => {
+    const { batcher, states, asked } = await setUp(t, ({ contacts }) => {
+      if (contacts.some(({ kitId }) => kitId === 'wardragon-bad'))
+        throw new StoreError('no right', { code: 'privilege', retryable: true });
+    });
+    void batcher.add(of('wardragon-bad'));
+    const good = setInterval(() => void batcher.add(of('wardragon-good')), 1);
+    const bad = (): number => asked.filter(({ contacts }) => contacts[0]?.kitId === 'wardragon-bad').length;
+    await eventually('some tries', () => bad() >= 10, 5_000);
+    clearInterval(good);
+    await batcher.stop();
+    assert.ok(states.length <= 2, states.join());
+  });
+
   test('keeps everything through an outage, says so once, and goes on by itself', async (t) => {
     const away = new StoreError('away', { code: 'unavailable', retryable: true });
     const { acked, states, receive, store, batcher } = await setUp(t, (_, n) => {

@@ -48,6 +48,11 @@ test('a status comes again; garbage does not, and belongs to nobody', () => {
   const { quota } = setUp();
   const status = whole({ reports: [report(1, [stream(1, 2)])] });
   assert.equal(quota.admits(KIT, status, FULL), false);
+  assert.equal(
+    quota.admits(KIT, whole({ contacts: [contact({ online: false })] }), FULL),
+    true,
+    'nobody says it again',
+  );
   const garbage = whole({ rejects: [reject({ kitId: null, kind: null, identity: null })] });
   assert.equal(quota.admits('', garbage, FULL), true);
   assert.deepEqual([ours, garbage, status, whole({ contacts: [contact()] })].map(ownerOf), [KIT, '', KIT, KIT]);

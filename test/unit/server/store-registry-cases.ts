@@ -59,7 +59,8 @@ export function registryCases(build: Build): void {
     const store = await open(t);
     await add(store);
     await store.kits.remove(KIT);
-    const result = await store.commit(batch(drone({ identity: null, polled: true })));
+    const polls = batch(drone({ identity: null, polled: true }));
+    const result = await store.commit({ ...polls, rejects: [reject({ identity: null })] });
     equal(await kitOf(store), undefined);
     deepEqual([result.counts.drone.stored, (await store.counts()).rows.drone], [0, 0]);
     await store.commit(batch(drone({ identity: null, polled: true }), drone({ thing: 'drone-2' })));
