@@ -57,8 +57,9 @@ function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['o
       signal: MQTT.mqtt_qos_signals as Qos,
       system: MQTT.mqtt_qos_system as Qos,
     },
-    delivery: MQTT.mqtt_delivery,
-    mayReplay: MQTT.mqtt_replay !== 'off',
+    // Nobody but a server reads frames.
+    delivery: MQTT.mqtt_wire === 'stream' ? 'database' : MQTT.mqtt_delivery,
+    wires: { wire: MQTT.mqtt_wire, replay: MQTT.mqtt_replay, frameMs: MQTT.mqtt_frame_ms },
     drainRateKbps: MQTT.mqtt_drain_rate_kbps,
     perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
     kitId: KIT.kit_id === '' ? null : KIT.kit_id,

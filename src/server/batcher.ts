@@ -45,10 +45,10 @@ const BACKOFF = { minMs: 200, maxMs: 10_000 };
 export class Batcher {
   readonly counts: CommitCounts = noCounts();
   dropped = 0;
-  private readonly waiting = new FairQueue<Received>();
+  private readonly waiting = new FairQueue<Received>(messagesOf);
   private readonly quota: Quota;
   private readonly allowance: RejectAllowance;
-  /** Of those, how many come only once. */
+  /** Of those, how many messages come only once. */
   private waitingOnce = 0;
   private readonly lanes = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
@@ -100,7 +100,7 @@ export class Batcher {
     }
     this.waiting.push(owner, received);
     this.recorder.waiting(this.waiting.size);
-    if (comesOnce) this.waitingOnce += 1;
+    if (comesOnce) this.waitingOnce += messagesOf(received);
     this.begin();
     if (this.hasRoom) return undefined;
     return new Promise((resolve) => this.held.push(resolve));
@@ -179,10 +179,10 @@ export class Batcher {
     }
   }
 
-  /** Whole messages only: an array is acknowledged when all of it is there. */
+  /** Whole MQTT messages only: an array or a frame is acknowledged when all of it is there. */
   private take(): Turn<Received> {
     const turn = this.waiting.take(MAX_BATCH_ROWS, ({ batch }) => rowsOf(batch));
-    this.waitingOnce -= turn.items.filter(({ from }) => from === null).length;
+    for (const received of turn.items) if (received.from === null) this.waitingOnce -= messagesOf(received);
     this.recorder.waiting(this.waiting.size);
     return turn;
   }
@@ -253,6 +253,11 @@ export class Batcher {
 
 function rowsOf({ observations, rejects, reports }: Batch): number {
   return observations.length + rejects.length + reports.length;
+}
+
+/** A stream frame is many, and what is nothing for the database still takes room. */
+function messagesOf({ batch }: Received): number {
+  return Math.max(1, rowsOf(batch));
 }
 
 function merge(batches: readonly Batch[]): Batch {

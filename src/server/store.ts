@@ -58,7 +58,7 @@ export interface Reject {
   readonly kitId: string | null;
   readonly kind: Kind | null;
   readonly identity: Identity | null;
-  /** Stable: `json`, `schema`, `kit`, `time`, `retention`, `database`, `internal`. */
+  /** Stable: `json`, `frame`, `schema`, `kit`, `time`, `retention`, `database`, `internal`. */
   readonly reason: string;
   readonly detail: string;
   /** The raw bytes, at most 16 KiB of them. */

@@ -15,6 +15,7 @@ import {
   openLink,
 } from '../base/mqtt-link.js';
 import type { Hello } from '../schema/hello.js';
+import { STREAM_WIRE } from '../schema/stream-frame.js';
 import { helloTopic, type TopicNames } from '../schema/topics.js';
 import type { Acknowledger } from './acknowledger.js';
 import type { Batcher } from './batcher.js';
@@ -204,7 +205,7 @@ export class Subscriber implements Part {
       store_id: storeId,
       boot_id: this.bootId,
       session: this.session,
-      wire: ['topics'],
+      wire: ['topics', STREAM_WIRE],
       credit: CREDIT,
       store: this.storeState,
       online,

@@ -265,6 +265,15 @@ describe('the batcher', () => {
     assert.deepEqual([batcher.waitingCount, batcher.dropped], [5_000, 7_000]);
   });
 
+  test('of a message that is many each counts, for what may wait and for what a kit may have waiting', async (t) => {
+    const { batcher, receive, acked } = await setUp(t, () => new Promise(() => {}));
+    const seqs = Array.from({ length: 500 }, (_, i) => i + 1);
+    receive(0, 1); // which the store never gives back
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let i = 1; i <= 6; i += 1) receive(i, ...seqs);
+    assert.deepEqual([batcher.waitingCount, acked], [2_000, [5, 6]]);
+  });
+
   test('a kit over its quota is acknowledged and not stored, unless the database is away: then all of it waits', async (t) => {
     let isDown = false;
     let release = (): void => {};
