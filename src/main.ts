@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // argv -> command -> exit code. A command's code is loaded when it is called: a kit never loads PostgreSQL.
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { AppError, toError } from './base/errors.js';
+import { AppError, ConfigError, toError } from './base/errors.js';
+import { printable } from './base/printable.js';
 import { keepHeapSmall } from './base/small-heap.js';
 import { VERSION } from './base/version.js';
 
@@ -22,13 +23,15 @@ function run<A extends unknown[]>(command: (...args: A) => Promise<number>): (..
 
 function explain(thrown: unknown): number {
   const error = toError(thrown);
-  process.stderr.write(`dragonsink: ${error.message}\n`);
+  // Only that of a configuration has lines of its own, and none of them comes from the air.
+  const message = error instanceof ConfigError ? error.message : printable(error.message);
+  process.stderr.write(`dragonsink: ${message}\n`);
   if (!(error instanceof AppError)) {
-    process.stderr.write(`${error.stack ?? ''}\n`);
+    process.stderr.write(`${(error.stack ?? '').split('\n').map(printable).join('\n')}\n`);
     return EXIT.failed;
   }
-  if (error.hint !== undefined) process.stderr.write(`what to do: ${error.hint}\n`);
-  return error.name === 'ConfigError' ? EXIT.config : EXIT.failed;
+  if (error.hint !== undefined) process.stderr.write(`what to do: ${printable(error.hint)}\n`);
+  return error instanceof ConfigError ? EXIT.config : EXIT.failed;
 }
 
 const configOption = (): Option => new Option('-c, --config <file>', "the kit's config.ini").default(DEFAULT_CONFIG);

@@ -12,6 +12,9 @@ const CONNACK_VERSION = new Set([1, 0x84]);
 const CONNACK_CLIENT_ID = new Set([2, 0x85]);
 const CONNACK_UNAVAILABLE = new Set([3, 0x88, 0x89, 0x97, 0x9f]);
 const CONNACK_CREDENTIALS = new Set([4, 5, 0x86, 0x87, 0x8a, 0x8c]);
+/** What the will asks for and the broker does not give. */
+const CONNACK_RETAIN = 0x9a;
+const CONNACK_QOS = 0x9b;
 const UNREACHABLE = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const SESSION_TAKEN_OVER = 0x8e;
 
@@ -58,6 +61,14 @@ function refusal(connack: number): { code: string; what: string; hint: string } 
   if (CONNACK_CREDENTIALS.has(connack)) {
     const hint = 'check user name and password, and what the broker allows this client';
     return { code: 'credentials', what: 'refused the credentials', hint };
+  }
+  if (connack === CONNACK_RETAIN) {
+    const hint = "set retain_available true in the broker's configuration";
+    return { code: 'limits', what: 'keeps no retained messages, and the will is one', hint };
+  }
+  if (connack === CONNACK_QOS) {
+    const hint = "set max_qos to 1 or 2 in the broker's configuration";
+    return { code: 'limits', what: 'takes QoS 0 only, and the will has QoS 1', hint };
   }
   return null;
 }

@@ -144,6 +144,10 @@ export class MqttLink {
   readonly receiveMaximum: number;
   /** The largest packet the broker takes, in bytes [MQTT5-3.2.2.3.6]. */
   readonly maximumPacketBytes: number;
+  /** [MQTT5-3.2.2.3.4] */
+  readonly maximumQos: Qos;
+  /** [MQTT5-3.2.2.3.5] */
+  readonly retainAvailable: boolean;
   private open = true;
   private readonly unsettled = new Set<(error: Error) => void>();
 
@@ -155,6 +159,8 @@ export class MqttLink {
     this.sessionPresent = connack.sessionPresent;
     this.receiveMaximum = connack.properties?.receiveMaximum ?? 65_535;
     this.maximumPacketBytes = connack.properties?.maximumPacketSize ?? 268_435_455;
+    this.maximumQos = (connack.properties?.maximumQoS ?? 2) as Qos;
+    this.retainAvailable = connack.properties?.retainAvailable ?? true;
     this.closed = new Promise((resolve) => {
       let reason: unknown;
       const close = (why: unknown): void => {

@@ -8,6 +8,7 @@ import { type IngestReport, ingestFile, isExport } from '../server/ingest-file.j
 import { openExistingStore } from '../server/stores/open-store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { withFile } from './file-errors.js';
+import { toJson } from './terminal.js';
 
 export interface IngestFileCommandOptions {
   readonly ackFile?: string;
@@ -40,7 +41,7 @@ export async function ingestFileCommand(file: string, options: IngestFileCommand
     const nowUs = (): number => Date.now() * 1_000;
     const report = await withFile(file, () => ingestFile({ file, store, nowUs, fileUs, log }));
     if (ackFile !== undefined) await withFile(ackFile, () => writeWholeFile(ackFile, ackLines(report)));
-    process.stdout.write(json === true ? `${JSON.stringify(toJson(report))}\n` : describe(report, ackFile));
+    process.stdout.write(json === true ? `${toJson(shownReport(report))}\n` : describe(report, ackFile));
     return isWhole(report) ? OK : FILE_IS_NOT_WHOLE;
   } finally {
     await store.close();
@@ -62,7 +63,7 @@ function* ackLines({ acks }: IngestReport): Generator<string> {
   for (const ack of acks) yield `${JSON.stringify(ack)}\n`;
 }
 
-function toJson({ messages, damaged, truncated, missing, complete, counts, acks }: IngestReport) {
+function shownReport({ messages, damaged, truncated, missing, complete, counts, acks }: IngestReport) {
   return { messages, damaged, truncated, missing, complete, counts, ack_lines: acks.length };
 }
 

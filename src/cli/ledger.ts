@@ -7,6 +7,7 @@ import type { LedgerEntry, Store } from '../server/store.js';
 import { openExistingStore } from '../server/stores/open-store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { columns } from './table.js';
+import { toJson } from './terminal.js';
 
 export interface LedgerOptions {
   readonly kit?: string;
@@ -38,7 +39,7 @@ export async function ledgerCommand({ kit, database, json }: LedgerOptions): Pro
   const store = await openExistingStore(url);
   try {
     const report = await readReport(store, kit);
-    process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describe(report));
+    process.stdout.write(json === true ? `${toJson(report)}\n` : describe(report));
     return report.entries.some(({ missing }) => missing.length > 0) ? SOMETHING_IS_MISSING : OK;
   } finally {
     await store.close();

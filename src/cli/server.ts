@@ -40,7 +40,7 @@ export async function serverCommand(): Promise<number> {
 
 const KEEPALIVE_S = 30;
 
-function brokerOf(settings: ServerSettings): NonNullable<ServerOptions['broker']> {
+export function brokerOf(settings: ServerSettings): NonNullable<ServerOptions['broker']> {
   const { MQTT_TLS_ENABLED: tls, MQTT_AUTH_ENABLED: auth } = settings;
   const set = (value: string): string | undefined => (value === '' ? undefined : value);
   return {

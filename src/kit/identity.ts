@@ -59,7 +59,8 @@ export class Identity {
   }
 }
 
-function readKitIdFile(path: string): string | null {
+/** Null when there is none, as on most kits without wardragon_monitor. */
+export function readKitIdFile(path: string): string | null {
   try {
     const kitId = `wardragon-${readFileSync(path, 'utf8').trim()}`;
     return isKitId(kitId) ? kitId : null;

@@ -50,6 +50,8 @@ export const kitStatus = z.looseObject({
     connected: z.boolean(),
     reconnects: count,
     enabled: z.boolean().optional(),
+    /** Why there is no connection, or why the last one ended. */
+    problem: z.string().nullable().optional(),
     delivery: z.string().optional(),
     /** A server of our database is there. */
     served: z.boolean().optional(),
