@@ -5,6 +5,7 @@ import { AppError, ConfigError, toError } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { keepHeapSmall } from './base/small-heap.js';
 import { VERSION } from './base/version.js';
+import { fieldCommands } from './cli/field-options.js';
 
 const DEFAULT_CONFIG = '/etc/dragonsink/config.ini';
 const EXIT = { failed: 1, usage: 2, config: 78 } as const;
@@ -58,16 +59,7 @@ program
   .description('run beside the broker and the database: subscribe, store (settings from the environment)')
   .action(run(async () => (await import('./cli/server.js')).serverCommand()));
 
-program
-  .command('status')
-  .description("the kit's state and its half of the ledger; also when `dragonsink kit` is not running")
-  .addOption(configOption())
-  .option('--json', 'one JSON object')
-  .action(
-    run(async (options: { config: string; json?: boolean }) =>
-      (await import('./cli/status.js')).statusCommand(options),
-    ),
-  );
+fieldCommands(program, run, configOption);
 
 program
   .command('ledger')

@@ -11,6 +11,12 @@ export interface TlsFiles {
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
+  /** What would be in such a file, in its place. */
+  readonly pem?: {
+    readonly ca?: string | undefined;
+    readonly cert?: string | undefined;
+    readonly key?: string | undefined;
+  };
   /** Accept any certificate; for a lab. */
   readonly insecure: boolean;
 }
@@ -288,11 +294,14 @@ function v5Properties({ clean, receiveMaximum }: LinkOptions): NonNullable<IClie
   };
 }
 
-function tlsOptions({ caFile, certFile, keyFile, insecure }: TlsFiles): IClientOptions {
+function tlsOptions({ caFile, certFile, keyFile, pem = {}, insecure }: TlsFiles): IClientOptions {
   return {
     rejectUnauthorized: !insecure,
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
     ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
     ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
+    ...(pem.ca === undefined ? {} : { ca: pem.ca }),
+    ...(pem.cert === undefined ? {} : { cert: pem.cert }),
+    ...(pem.key === undefined ? {} : { key: pem.key }),
   };
 }

@@ -13,7 +13,6 @@ import { describeProblem, type Problem } from '../settings/problems.js';
 import { redactUrl } from '../settings/redaction.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { linkOf } from './kit.js';
-import { brokerOf } from './server.js';
 import { spoolOptions } from './spool-settings.js';
 import { toJson } from './terminal.js';
 import { topicsOf } from './topics.js';
@@ -35,7 +34,7 @@ const ANSWER_MS = 60_000;
 
 /**
  * `--json` prints one object: `{ok, checks: [{check, status, text, fix?}], not_tried: [check], asked_running_kit}`; `status` is `ok`,
- * `warn` or `fail`, `fix` what to do, and `not_tried` what could not be looked at because of what failed before.
+ * `warn` or `fail`, `fix` what to do, and `not_tried` what could not be looked at, as something that it needs is not there.
  *
  * Returns 3 when anything fails, else 0.
  */
@@ -69,7 +68,7 @@ function lineOf({ check, status, text, fix }: Check): string {
 function summaryOf(checks: readonly Check[], notTried: readonly string[], asked: boolean): string {
   const count = (wanted: Check['status']): number => checks.filter(({ status }) => status === wanted).length;
   const lines = [`${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed`];
-  if (notTried.length > 0) lines.push(`not tried, because of what failed: ${notTried.join(', ')}`);
+  if (notTried.length > 0) lines.push(`not tried, as something before is not there yet: ${notTried.join(', ')}`);
   if (asked) lines.push('a kit runs: from login on, it answered for its own connection');
   return `${lines.join('\n')}\n`;
 }
@@ -85,7 +84,7 @@ async function* serverChecks(): AsyncGenerator<Found> {
   yield* configChecks('environment', loaded);
   if (!('settings' in loaded)) return;
   // Only now: a kit never loads PostgreSQL.
-  const { examineServer } = await import('../server/doctor.js');
+  const [{ examineServer }, { brokerOf }] = await Promise.all([import('../server/doctor.js'), import('./server.js')]);
   const { DATABASE_URL, MQTT_INGEST_ENABLED, SERVER_ID, HTTP_HOST, HTTP_PORT } = loaded.settings;
   yield* examineServer({
     databaseUrl: DATABASE_URL,
@@ -106,10 +105,15 @@ function load<T extends { readonly warnings: readonly Problem[] }>(read: () => T
   }
 }
 
+/** Before a warning among the errors (settings/problems.ts). */
+const WARNING = 'warning: ';
+
 function configChecks(place: string, loaded: { readonly warnings: readonly Problem[] } | ConfigError): Check[] {
   if (loaded instanceof ConfigError) {
     const fix = loaded.hint ?? 'correct this';
-    return loaded.message.split('\n').map((line) => fail('config', line, fix));
+    return loaded.message.split('\n').map((line) => {
+      return line.startsWith(WARNING) ? warn('config', line.slice(WARNING.length), fix) : fail('config', line, fix);
+    });
   }
   if (loaded.warnings.length === 0) return [ok('config', place)];
   return loaded.warnings.map((problem) => warn('config', describeProblem(problem), `change it in ${place}`));
