@@ -44,10 +44,8 @@ function factsOf(report: StatusReport): [label: string, text: string][] {
   const { spool, counts } = report;
   const since = spool.oldest_at === null ? '' : `, the oldest since ${spool.oldest_at}`;
   const facts: [string, string][] = [
-    [
-      'kit',
-      `${report.kit_id || '(not known yet)'}${report.running ? `, dragonsink ${report.version}` : ', not running'}`,
-    ],
+    ['kit', report.kit_id || '(not known yet)'],
+    ['dragonsink', report.running ? `${report.version}, running` : 'not running'],
     ['accepted', String(counts.accepted)],
     ['delivered', String(counts.delivered)],
     ['waiting', `${spool.waiting}${since}`],
