@@ -8,7 +8,7 @@ import { type MqttLink, openLink } from '../../src/base/mqtt-link.js';
 import { printable } from '../../src/base/printable.js';
 import { encodeFrame } from '../../src/schema/stream-frame.js';
 import { makeCertificates } from '../fixtures/certificates.js';
-import { type BrokerOptions, startMosquitto } from '../fixtures/mosquitto.js';
+import { type Broker, type BrokerOptions, startMosquitto } from '../fixtures/mosquitto.js';
 import { eventually, kitFiles, MAIN, runDragonsink } from '../fixtures/processes.js';
 import { dragonsink } from '../fixtures/run-command.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -28,6 +28,7 @@ const DRONE = {
 
 interface Setup {
   readonly port: number;
+  readonly broker: Broker;
   send(topic: string, payload: string | Buffer, retain?: boolean): Promise<void>;
   /** Watches until it has seen what it should; `send` what it is to see once `subscribed` has come true. */
   watch(...argv: string[]): { lines(): string[]; ended: Promise<number | string>; subscribed(): Promise<unknown> };
@@ -39,6 +40,7 @@ async function setUp(t: TestContext, options: BrokerOptions = {}): Promise<Setup
   let watching = 0;
   return {
     port: broker.port,
+    broker,
     send: async (topic, payload, retain = false) => {
       sender ??= await openLink({
         host: '127.0.0.1',
@@ -215,6 +217,29 @@ describe('dragonsink watch', { timeout: 90_000 }, () => {
     t.after(() => kit.end(200));
     await kit.publish({ topic: 'wardragon/drones', payload: JSON.stringify(DRONE), qos: 1, retain: true });
     assert.equal(await ended, 0);
+  });
+
+  test('comes back when the broker does', async (t) => {
+    const { broker, watch } = await setUp(t);
+    const watching = watch('--count', '2');
+    await watching.subscribed();
+    await broker.restart();
+    const sender = await openLink({
+      host: '127.0.0.1',
+      port: broker.port,
+      version: 5,
+      clientId: 'kit-2',
+      keepaliveS: 30,
+      clean: true,
+    });
+    t.after(() => sender.end(200));
+    const sending = setInterval(() => {
+      sender
+        .publish({ topic: 'wardragon/drones', payload: JSON.stringify(DRONE), qos: 0, retain: false })
+        .catch(() => {});
+    }, 200);
+    t.after(() => clearInterval(sending));
+    assert.equal(await watching.ended, 0);
   });
 
   test('says what is wrong: nobody there, and a file that is for somebody else', async (t) => {

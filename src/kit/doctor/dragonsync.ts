@@ -56,7 +56,10 @@ export function checkClock(status: JsonObject | null, nowMs: number): Check {
   if (nowMs < OLDEST_MS) return fail('clock', `it is ${now} here`, fix);
   const gpsMs = Date.parse(String(status?.['gpsd_time_utc'] ?? ''));
   const readS = Number(status?.['last_update_time']);
-  if (!(Number.isFinite(gpsMs) && readS > 0)) return ok('clock', `${now}, and no GPS time to hold against it`);
+  // Without a fix, what stands there may be of long ago.
+  const isFromGps = [undefined, '', 'gpsd'].some((source) => source === status?.['time_source']);
+  if (!(isFromGps && Number.isFinite(gpsMs) && readS > 0))
+    return ok('clock', `${now}, and no GPS time to hold against it`);
   const aheadS = readS - gpsMs / 1_000;
   const text = `${Math.abs(aheadS).toFixed(0)} s ${aheadS > 0 ? 'ahead of' : 'behind'} GPS time`;
   if (Math.abs(aheadS) > WRONG_S) return fail('clock', text, fix);

@@ -50,7 +50,8 @@ function topicsOf({ kitId, topics, kinds, wires, perDrone }: LinkUse): string[] 
   const history = KINDS.filter((kind) => kinds.has(kind)).map((kind) => historyTopic(topics, kind, kitId));
   const drone = perDrone ? perDroneTopic(topics.perDroneBase, DOCTORS_DRONE) : null;
   return [
-    ...(wires.wire === 'stream' ? [streamTopic(kitId)] : history),
+    ...(wires.wire === 'stream' ? [] : history),
+    ...(wires.wire === 'stream' || wires.replay === 'frames' ? [streamTopic(kitId)] : []),
     ...(drone === null ? [] : [drone]),
     state,
     availability,
@@ -60,33 +61,46 @@ function topicsOf({ kitId, topics, kinds, wires, perDrone }: LinkUse): string[] 
 }
 
 export async function checkPublishing(link: Pick<DoctorsLink, 'publish'>, use: LinkUse): Promise<Check> {
+  const name = 'publishing';
   const topics = topicsOf(use);
-  const denied: string[] = [];
+  // Where they are not allowed, what they would hold goes on the topics.
+  const frames =
+    use.wires.wire === 'topics' && use.wires.replay === 'auto' && use.listens ? [streamTopic(use.kitId)] : [];
+  let denied: string[];
+  let deniedFrames: string[];
   try {
-    for (const topic of topics) if (!(await mayPublish(link, topic))) denied.push(topic);
+    denied = await deniedOf(link, topics);
+    deniedFrames = await deniedOf(link, frames);
   } catch (thrown: unknown) {
-    return failed('publishing', thrown);
+    return failed(name, thrown);
   }
   if (denied.length > 0) {
     const fix = `let this user write to ${denied.length === 1 ? 'it' : 'them'} in the broker's ACL`;
-    return fail('publishing', `not allowed on ${denied.join(', ')}`, fix);
+    return fail(name, `not allowed on ${denied.join(', ')}`, fix);
   }
   if (use.version !== 5) {
     const text = 'a broker that speaks MQTT 3.1.1 does not say what its access rules make it throw away';
-    return warn('publishing', text, 'set mqtt_version = 5, if the broker knows it');
+    return warn(name, text, 'set mqtt_version = 5, if the broker knows it');
   }
-  return ok('publishing', `allowed on all ${topics.length} topics`);
+  if (deniedFrames.length > 0) {
+    const text = `allowed on all ${topics.length} topics, and not on ${deniedFrames.join()}: the backlog takes more bytes`;
+    return warn(name, text, "let this user write to it in the broker's ACL, or set mqtt_replay = topics");
+  }
+  return ok(name, `allowed on all ${topics.length} topics`);
 }
 
 /** @throws BrokerError for anything but a refusal. */
-async function mayPublish(link: Pick<DoctorsLink, 'publish'>, topic: string): Promise<boolean> {
-  try {
-    await link.publish({ topic, payload: '', qos: 1, retain: false });
-    return true;
-  } catch (thrown: unknown) {
-    if (errorCode(thrown) !== 'not-authorised') throw thrown;
-    return false;
+async function deniedOf(link: Pick<DoctorsLink, 'publish'>, topics: readonly string[]): Promise<string[]> {
+  const denied: string[] = [];
+  for (const topic of topics) {
+    try {
+      await link.publish({ topic, payload: '', qos: 1, retain: false });
+    } catch (thrown: unknown) {
+      if (errorCode(thrown) !== 'not-authorised') throw thrown;
+      denied.push(topic);
+    }
   }
+  return denied;
 }
 
 export async function checkHearing(link: Pick<DoctorsLink, 'subscribe'>, { kitId, listens }: LinkUse): Promise<Check> {
@@ -99,7 +113,8 @@ export async function checkHearing(link: Pick<DoctorsLink, 'subscribe'>, { kitId
   }
 }
 
-export function checkLimits(link: DoctorsLink, { kinds, qos }: LinkUse): Check {
+export function checkLimits(link: DoctorsLink, { version, kinds, qos }: LinkUse): Check {
+  if (version !== 5) return ok('limits', 'over MQTT 3.1.1 a broker does not tell them');
   const { receiveMaximum, maximumPacketBytes, maximumQos, retainAvailable } = link;
   const text = `packets up to ${maximumPacketBytes} bytes, ${receiveMaximum} unconfirmed, QoS up to ${maximumQos}, retained messages ${retainAvailable ? 'kept' : 'not kept'}`;
   const highest = Math.max(1, ...[...kinds].map((kind) => qos[kind]));

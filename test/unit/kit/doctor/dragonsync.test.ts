@@ -74,7 +74,8 @@ describe('the clock', () => {
   });
 
   test('without GPS time is taken as it is, unless it says a year before ours', () => {
-    for (const unknown of [null, {}, { gpsd_time_utc: '', last_update_time: NOW_S }, { gpsd_time_utc: 'N/A' }]) {
+    const old = { ...status(9_000), time_source: 'static' };
+    for (const unknown of [null, {}, old, { gpsd_time_utc: '', last_update_time: NOW_S }, { gpsd_time_utc: 'N/A' }]) {
       assertCheck(checkClock(unknown, now), 'ok', /no GPS time/);
     }
     assertCheck(checkClock(null, 0), 'fail', /1970-01-01/, /timedatectl/);

@@ -100,9 +100,20 @@ describe('permission to publish', () => {
     assertCheck(await checkPublishing(link, { ...use, wires: USE.wires }), 'fail', /drones/);
   });
 
+  test('for frames is a warning where the topics do instead, and needed where they do not', async (t) => {
+    const acl = ['user kit', 'topic write wardragon/#', `topic deny wardragon/sink/${KIT}/stream`];
+    const link = await linkTo(t, { ...KIT_USER, acl: `${acl.join('\n')}\n` }, AS_KIT);
+    const replaying = (replay: LinkUse['wires']['replay']): LinkUse => ({ ...USE, wires: { ...USE.wires, replay } });
+    assertCheck(await checkPublishing(link, USE), 'warn', /not on .*\/stream: the backlog/, /mqtt_replay = topics/);
+    assertCheck(await checkPublishing(link, replaying('topics')), 'ok', /all 9/);
+    assertCheck(await checkPublishing(link, replaying('frames')), 'fail', /not allowed on .*\/stream/);
+    assertCheck(await checkPublishing(link, { ...USE, listens: false }), 'ok', /all 9/);
+  });
+
   test('is unknown over MQTT 3.1.1, whose broker confirms what it throws away', async (t) => {
     const link = await linkTo(t, { ...KIT_USER, acl: 'user kit\n' }, { ...AS_KIT, version: 4 });
     assertCheck(await checkPublishing(link, { ...USE, version: 4 }), 'warn', /3\.1\.1/, /mqtt_version = 5/);
+    assertCheck(checkLimits(link, { ...USE, version: 4 }), 'ok', /does not tell/);
   });
 
   test('on a connection that ends meanwhile fails', async (t) => {
@@ -136,6 +147,19 @@ describe('the limits of the broker', () => {
     assertCheck(await limits(t, ['max_qos 1'], use), 'fail', /QoS 2 is needed/, /mqtt_qos = 1/);
     assertCheck(await limits(t, ['max_qos 1']), 'ok', /QoS up to 1/);
   });
+});
+
+describe('a broker that does not take the will', () => {
+  for (const [line, hint] of [
+    ['retain_available false', /retain_available true/],
+    ['max_qos 0', /max_qos to 1/],
+  ] as const) {
+    test(`says so: ${line}`, async (t) => {
+      const will = { topic: 'a', payload: 'offline', qos: 1, retain: true } as const;
+      const wanted = { code: 'limits', hint, retryable: true };
+      await assert.rejects(linkTo(t, { config: [line] }, { will }), wanted);
+    });
+  }
 });
 
 describe('hearing the servers', () => {
