@@ -266,7 +266,7 @@ rejects
   .command('show')
   .description('one of them, with what was kept of the message')
   .addArgument(idArgument(REJECTS_LIST))
-  .option('--raw', 'only the bytes that came')
+  .option('--raw', 'only the bytes that came, as they came: not for a terminal')
   .option('--database <url>', 'instead of DATABASE_URL')
   .option('--json', 'one JSON object')
   .action(
