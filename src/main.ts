@@ -4,6 +4,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { AppError, toError } from './base/errors.js';
 import { keepHeapSmall } from './base/small-heap.js';
 import { VERSION } from './base/version.js';
+import { enrolCommands } from './cli/enrol-options.js';
 
 const DEFAULT_CONFIG = '/etc/dragonsink/config.ini';
 const EXIT = { failed: 1, usage: 2, config: 78 } as const;
@@ -300,6 +301,8 @@ rejects
       await run(async () => (await rejectsCommands()).rejectsRetry(ids, options))();
     },
   );
+
+enrolCommands(program, run);
 
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");
