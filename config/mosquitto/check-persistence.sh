@@ -12,6 +12,7 @@ seconds=30
 starts_with() {
   printf 'listener 0 %s/socket\nallow_anonymous false\npersistence true\npersistence_location %s/\n' \
     "$work/$1" "$work/$1" >"$work/$1.conf"
+  : >"$work/$1.log"
   mosquitto -c "$work/$1.conf" >"$work/$1.log" 2>&1 &
   trial=$!
   tenths=$((seconds * 10))
