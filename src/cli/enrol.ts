@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EnrolError } from '../base/errors.js';
 import { writeWholeFile } from '../base/whole-file.js';
+import type { Member, Role } from '../schema/fleet.js';
 import { Fleet, type NewFleet } from '../server/enrol/fleet.js';
-import type { Member, Role } from '../server/enrol/members.js';
 import { withFile } from './file-errors.js';
 import { columns } from './table.js';
 

@@ -102,5 +102,8 @@ function describe(report: StatusReport): string {
     );
     lines.push(`DragonSync ${report.source.state}`);
   }
+  if (report.running && report.link.tls_insecure === true) {
+    lines.push('warning    the certificate of the broker is not checked (mqtt_tls_insecure): anybody can pose as it');
+  }
   return `${[...lines, ...problems(report).map((problem) => `problem    ${problem}`)].join('\n')}\n`;
 }

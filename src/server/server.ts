@@ -8,6 +8,7 @@ import { Acknowledger } from './acknowledger.js';
 import { Batcher } from './batcher.js';
 import { Decoder, type IsEnrolled } from './decode.js';
 import { Housekeeping } from './housekeeping.js';
+import { InsecureKits } from './insecure-kits.js';
 import { KitExpiry } from './kit-expiry.js';
 import { Pollers } from './poller/pollers.js';
 import { type Recorder, SILENT } from './recorder.js';
@@ -101,9 +102,13 @@ export class Server implements Part {
       publish: (message) => subscriber?.publish(message),
       nowUs: () => Date.now() * 1_000,
     });
+    const insecureKits = new InsecureKits(log);
     const batcher = new Batcher({
       store,
-      onCommitted: (batch, streams) => acknowledger.committed(batch, streams),
+      onCommitted: (batch, streams) => {
+        acknowledger.committed(batch, streams);
+        insecureKits.look(batch.reports);
+      },
       onStore: (state) => subscriber?.setStore(state),
       log,
       recorder,

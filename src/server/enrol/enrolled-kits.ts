@@ -1,7 +1,7 @@
 // Which kits are enrolled, for a server that runs: looked up again when the fleet has changed.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { toError } from '../../base/errors.js';
+import { EnrolError, toError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { RECORD_FILE, readRecord } from './record.js';
 
@@ -51,6 +51,7 @@ export class EnrolledKits {
     const stamp = stampOf(join(this.folder, RECORD_FILE));
     if (stamp === this.stamp) return;
     this.stamp = stamp;
+    if (stamp === '') throw new EnrolError(`${this.folder}: ${RECORD_FILE} is gone`, { code: 'record' });
     const { members = [] } = readRecord(this.folder) ?? {};
     this.kits = new Set(members.filter(({ role }) => role === 'kit').map(({ name }) => name));
   }

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { EnrolError, toError } from '../../base/errors.js';
 import { type Belonging, writeWholeFile } from '../../base/whole-file.js';
 import type { EnrolFile } from '../../schema/enrol-file.js';
+import type { FleetRecord, Member, Role } from '../../schema/fleet.js';
 import { kitAcl, memberAcl, withoutMember } from './acl.js';
 import { Authority } from './authority.js';
 import { brokersGroup } from './brokers-group.js';
-import { type FleetRecord, type Member, type MemberName, memberName, type Role } from './members.js';
+import { type MemberName, memberName } from './members.js';
 import { newPassword, withoutUser, withPassword } from './passwords.js';
 import { RECORD_FILE, readRecord } from './record.js';
 

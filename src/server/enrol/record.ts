@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnrolError, errorCode, toError } from '../../base/errors.js';
-import { type FleetRecord, fleetRecord } from './members.js';
+import { type FleetRecord, fleetRecord } from '../../schema/fleet.js';
 
 export const RECORD_FILE = 'fleet.json';
 
