@@ -7,6 +7,7 @@ import type { Store } from '../server/store.js';
 import { openExistingStore } from '../server/stores/open-store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { maintainUrl } from './kits.js';
+import { printable } from './printable.js';
 import { columns } from './table.js';
 import { topicsOf } from './topics.js';
 
@@ -159,13 +160,6 @@ function summaryOf(reject: StoredReject) {
 
 function filterOf({ kit, reason }: { kit?: string; reason?: string }): RejectFilter {
   return { kitId: kit, reason };
-}
-
-/** What came from the air may hold a terminal's control sequences. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) =>
-    char === '\n' || char === '\t' ? ' ' : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }
 
 function notThere(id: number): StoreError {

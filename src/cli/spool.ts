@@ -16,6 +16,7 @@ import { type KitSettings, loadKitSettings } from '../settings/kit-settings.js';
 import { openSpool, viewSpool } from '../spool/open-spool.js';
 import type { QuarantinedRow, SpoolView } from '../spool/spool.js';
 import { withFile } from './file-errors.js';
+import { printable, printableJson } from './printable.js';
 import { spoolOptions } from './spool-settings.js';
 
 interface Options {
@@ -39,7 +40,7 @@ export async function spoolList(options: Options): Promise<number> {
       return 0;
     }
     const lines = messages.map(({ id, kind, epoch, seq, bytes, reason }) =>
-      [id, kind, `${epoch}/${seq}`, `${bytes} bytes`, reason].join('  '),
+      [id, kind, `${epoch}/${seq}`, `${bytes} bytes`, printable(reason)].join('  '),
     );
     print([`waiting ${waiting}, handed over ${handedOver}, in quarantine ${quarantined}`, ...lines, ''].join('\n'));
     return 0;
@@ -52,7 +53,7 @@ export async function spoolShow(id: number, options: Options): Promise<number> {
     const [row] = view.quarantined(id - 1, 1);
     if (row?.id !== id) throw notThere(id);
     const shown = { ...summaryOf(row), message: JSON.parse(row.body) as unknown };
-    print(`${options.json === true ? JSON.stringify(shown) : JSON.stringify(shown, null, 2)}\n`);
+    print(`${options.json === true ? JSON.stringify(shown) : printableJson(shown)}\n`);
     return 0;
   });
 }
