@@ -37,6 +37,8 @@ export const hostileClients: Fault = {
           const status = await world.status();
           return status?.link?.reconnects === before && (status?.spool?.waiting ?? FEW_WAITING) < FEW_WAITING;
         }, SETTLES_MS);
+        const wasCutOff = [...world.servers.values()].some((server) => /broker: .*; trying again/.test(server.log()));
+        if (wasCutOff) world.violations.push(`${attack.name}: the server was cut off`);
         if (!isServed) world.violations.push(`${attack.name}: the kit was cut off, or its messages wait`);
       }
     }
@@ -161,8 +163,6 @@ async function takeOver(world: World): Promise<void> {
     await sleep(500);
     client.end(true);
   }
-  const stolen = [...world.servers.values()].some((server) => /took over our client id/.test(server.log()));
-  if (stolen) world.violations.push("the server's session was taken");
 }
 
 async function lastWill(world: World): Promise<void> {
