@@ -96,6 +96,16 @@ for (const kind of ['password', 'mtls'] as const) {
       assert.deepEqual(heard.sort(), ['wardragon/ingest/main/hello', `wardragon/sink/${A}/ack`]);
     });
 
+    test('a kit that joins the share of the servers hears nothing, though it costs them what would have come to it', async (t) => {
+      const { a, b, server } = await members(t, kind);
+      const share = '$share/servers/wardragon/sink/+/stream';
+      const [ofServer, ofIntruder] = [await listen(server, share), await listen(b, share)];
+      for (let i = 0; i < 10; i += 1) assert.equal(await publish(a, `wardragon/sink/${A}/stream`), 0);
+      await eventually('the half of them', () => ofServer.length === 5);
+      await sleep(200);
+      assert.deepEqual([ofServer.length, ofIntruder.length], [5, 0], 'mosquitto asks the rules only when it delivers');
+    });
+
     test('a kit takes over no session: neither the server’s nor another kit’s', async (t) => {
       const { fleet, b, server } = await members(t, kind);
       const intruder = await fleet.enrol('wardragon-C');
