@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { freePort } from '../../src/simulate/ports.js';
 import { makeCertificates } from '../fixtures/certificates.js';
 import { startFleet } from '../fixtures/fleet.js';
 import { Heard } from '../fixtures/heard.js';
@@ -81,8 +82,9 @@ test('a secret is in no output: not in a log, an answer, an error, or a message'
   const env = Object.fromEntries([...variables].map(([, name, value]) => [name, value]));
   const database = `sqlite:${join(folder, 'server.db')}`;
   const ours = { DATABASE_URL: database, FLEET_DIR: fleet.folder, LOG_LEVEL: 'debug' };
+  const httpPort = String(await freePort());
   const processes = [
-    runDragonsink(t, ['server'], { ...env, ...ours }),
+    runDragonsink(t, ['server'], { ...env, ...ours, HTTP_PORT: httpPort }),
     runDragonsink(t, ['kit', '--config', kit.configFile]),
   ];
   heard.hear('drone-1');
@@ -103,6 +105,9 @@ test('a secret is in no output: not in a log, an answer, an error, or a message'
     await run(...argv, '--database', database);
   await run('enrol', '--list', '--json', '--fleet', fleet.folder);
   said.push(readFileSync(join(fleet.folder, 'fleet.json'), 'utf8'));
+  for (const path of ['metrics', 'readyz']) {
+    said.push(await (await fetch(`http://127.0.0.1:${httpPort}/${path}`)).text());
+  }
   // What a kit says that the broker does not know any more, and a server that has a wrong password of its database.
   await run('revoke', KIT, '--fleet', fleet.folder);
   await eventually('refused', () => /refused the credentials/.test(processes[1]?.log() ?? ''));
@@ -115,7 +120,7 @@ test('a secret is in no output: not in a log, an answer, an error, or a message'
   for (const one of processes) await one.end();
 
   const all = [...said, ...processes.map((one) => one.log()), fleet.log()].join('\n');
-  assert.ok(all.includes('wardragon/sink/') && all.includes('debug'), 'there is something to look at');
+  assert.ok(all.includes('wardragon/sink/') && all.includes('dragonsink_build_info'), 'there is something to look at');
   const secrets = [ofKit.content.password, ofServer.content.password, planted];
   for (const secret of secrets) {
     assert.ok(secret !== undefined && secret.length > 8);
