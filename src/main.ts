@@ -5,6 +5,7 @@ import { AppError, ConfigError, toError } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { keepHeapSmall } from './base/small-heap.js';
 import { VERSION } from './base/version.js';
+import { enrolCommands } from './cli/enrol-options.js';
 import { fieldCommands } from './cli/field-options.js';
 
 const DEFAULT_CONFIG = '/etc/dragonsink/config.ini';
@@ -295,6 +296,8 @@ rejects
       await run(async () => (await rejectsCommands()).rejectsRetry(ids, options))();
     },
   );
+
+enrolCommands(program, run);
 
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");

@@ -1,6 +1,7 @@
 // `dragonsink server`: from the environment to a running server.
 import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger } from '../base/log.js';
+import { EnrolledKits } from '../server/enrol/enrolled-kits.js';
 import { Server, type ServerOptions } from '../server/server.js';
 import { openStore } from '../server/stores/open-store.js';
 import { Health } from '../server/web/health.js';
@@ -18,6 +19,7 @@ export async function serverCommand(): Promise<number> {
   // Only polling: no broker is awaited.
   if (!settings.MQTT_INGEST_ENABLED) health.setBroker(true);
   const metrics = new Metrics(health);
+  const enrolled = new EnrolledKits(settings.FLEET_DIR, log);
   const server = new Server({
     openStore: async () => {
       const store = await openStore(settings.DATABASE_URL);
@@ -28,6 +30,7 @@ export async function serverCommand(): Promise<number> {
     serverId: settings.SERVER_ID,
     shareGroup: settings.MQTT_SHARE_GROUP === '' ? null : settings.MQTT_SHARE_GROUP,
     topics: topicsOf(settings),
+    isEnrolled: (kitId) => enrolled.has(kitId),
     log,
     recorder: metrics,
   });

@@ -58,6 +58,11 @@ function factsOf(report: StatusReport): [label: string, text: string][] {
   return report.running ? [...facts, ...runningFacts(report)] : facts;
 }
 
+const INSECURE: [label: string, text: string] = [
+  'warning',
+  'the certificate of the broker is not checked (mqtt_tls_insecure)',
+];
+
 function runningFacts({ counts, link, source }: KitStatus): [label: string, text: string][] {
   const served = link.served === true ? ', a server is there' : '';
   const wire = typeof link.wire === 'string' ? `, as ${link.wire}` : '';
@@ -67,6 +72,7 @@ function runningFacts({ counts, link, source }: KitStatus): [label: string, text
     ['link', `${link.connected ? 'connected' : 'not connected'}, ${link.reconnects} reconnects${wire}${served}`],
     ['delivery', `${link.delivery ?? '-'}${typeof link.store_id === 'string' ? `, to database ${link.store_id}` : ''}`],
     ['DragonSync', source.state],
+    ...(link.tls_insecure === true ? [INSECURE] : []),
   ];
 }
 

@@ -201,6 +201,7 @@ export class Kit implements Part {
         store_conflict: this.publisher.servers.conflict,
         served: this.publisher.servers.isServed,
         wire: this.publisher.wire,
+        ...(this.options.broker?.tls?.insecure === true ? { tls_insecure: true } : {}),
       },
       source: {
         state: this.poller.state,

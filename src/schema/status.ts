@@ -57,6 +57,8 @@ export const kitStatus = z.looseObject({
     served: z.boolean().optional(),
     /** What new messages go out as: `topics` or `stream`; null while they wait. */
     wire: z.string().nullable().optional(),
+    /** The certificate of the broker is not checked. */
+    tls_insecure: z.boolean().optional(),
     /** The database this kit is bound to, and another one that is on this broker. */
     store_id: z.string().nullable().optional(),
     store_conflict: z.string().nullable().optional(),

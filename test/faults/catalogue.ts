@@ -3,17 +3,20 @@ import type { Fault } from './fault.js';
 import { brokerForgets, brokerKill } from './faults/broker-kill.js';
 import { brokerOverflow } from './faults/broker-overflow.js';
 import { calm } from './faults/calm.js';
+import { certificates } from './faults/certificates.js';
 import { damagedSpool } from './faults/damaged-spool.js';
 import { daysOffline, tooOld } from './faults/days-offline.js';
 import { everything } from './faults/everything.js';
 import { failingDisk } from './faults/failing-disk.js';
 import { flappingLink } from './faults/flapping-link.js';
+import { hostileClients } from './faults/hostile-clients.js';
 import { kitDiskFull } from './faults/kit-disk-full.js';
 import { kitKill } from './faults/kit-kill.js';
 import { kitPowerLoss, kitPowerLossControl } from './faults/kit-power-loss.js';
 import { powerLossPoints } from './faults/power-loss-points.js';
 import { restoredSpool } from './faults/restored-spool.js';
 import { serverKill } from './faults/server-kill.js';
+import { sessionHijack } from './faults/session-hijack.js';
 import { silentLoss } from './faults/silent-loss.js';
 import { slowLink } from './faults/slow-link.js';
 import { twoServers } from './faults/two-servers.js';
@@ -33,9 +36,12 @@ export const FAULTS: readonly Fault[] = [
   brokerForgets,
   brokerOverflow,
   serverKill,
+  sessionHijack,
   twoServers,
   kitDiskFull,
   failingDisk,
+  hostileClients,
+  certificates,
   restoredSpool,
   slowLink,
   everything,
