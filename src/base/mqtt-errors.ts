@@ -15,6 +15,8 @@ const CONNACK_CREDENTIALS = new Set([4, 5, 0x86, 0x87, 0x8a, 0x8c]);
 /** What the will asks for and the broker does not give. */
 const CONNACK_RETAIN = 0x9a;
 const CONNACK_QOS = 0x9b;
+/** What the other side says of our certificate, or that it wants one [RFC 8446 6.2], as OpenSSL and Node call it. */
+const ALERT_OF_OURS = /_ALERT_(CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA)$/;
 const UNREACHABLE = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const SESSION_TAKEN_OVER = 0x8e;
 
@@ -36,6 +38,14 @@ export function explainConnect({ host, port, tls }: Address, error: Error | unde
   if (error !== undefined && /^connack timeout$/.test(error.message)) {
     const hint = 'is this an MQTT broker, and is TLS set as the broker has it?';
     return problem('timeout', `${at} did not answer CONNECT in time`, hint);
+  }
+  if (ALERT_OF_OURS.test(code)) {
+    const reason = code
+      .replace(/^.*_ALERT_/, '')
+      .toLowerCase()
+      .replaceAll('_', ' ');
+    const hint = 'have a new certificate made on the server: dragonsink enrol';
+    return problem('tls', `${at} does not accept our certificate (${reason})`, hint);
   }
   if (tls !== undefined) {
     const hint = 'is this the TLS port (8883), and is the CA file the one that signed its certificate?';
