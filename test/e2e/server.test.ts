@@ -128,7 +128,7 @@ describe('dragonsink server', () => {
     const { v, server_id, wire, store, online, session } = hellos[0] ?? {};
     assert.deepEqual(
       { v, server_id, wire, store, online, session },
-      { v: 1, server_id: 'test', wire: ['topics'], store: 'ok', online: true, session: 1 },
+      { v: 1, server_id: 'test', wire: ['topics', 'stream/1'], store: 'ok', online: true, session: 1 },
     );
     assert.equal(await server.end('SIGTERM'), 0);
     await eventually('its leave', () => hellos.at(-1)?.['online'] === false);
