@@ -9,12 +9,13 @@ import { checkName, checkTcp, checkTls } from '../../../src/base/check-network.j
 import type { TlsFiles } from '../../../src/base/mqtt-link.js';
 import { freePort } from '../../../src/simulate/ports.js';
 import { assertCheck } from '../../fixtures/assert-check.js';
-import { type Certificates, type KeyPair, makeCertificates, signedFor } from '../../fixtures/certificates.js';
+import { type KeyPair, makeCertificates } from '../../fixtures/certificates.js';
+import { DatedAuthority } from '../../fixtures/dated-certificates.js';
 import { type BrokerOptions, startMosquitto } from '../../fixtures/mosquitto.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 
-const LOCAL = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
-const YEAR_H = 365 * 24;
+const LOCAL = 'DNS:localhost,IP:127.0.0.1';
+const YEAR = 365;
 
 describe('a name', () => {
   test('is resolved, or is an address already', async () => {
@@ -39,10 +40,19 @@ describe('a port', () => {
 });
 
 describe('a certificate', () => {
-  let made: Certificates;
+  let authority: DatedAuthority;
+  let made: { caFile: string; server: KeyPair; client: KeyPair };
   const folder = mkdtempSync(join(tmpdir(), 'dragonsink-certificates-'));
+  /** Good from and to so many days from now; without names, a client's. */
+  const issue = (name: string, from: number, to: number, san?: string): KeyPair => {
+    const base = join(folder, `${name}${from}${to}`);
+    const pair = { certFile: `${base}.pem`, keyFile: `${base}.key` };
+    authority.issue({ name, from, to, ...(san === undefined ? {} : { san }) }, pair);
+    return pair;
+  };
   before(() => {
-    made = makeCertificates(folder);
+    authority = new DatedAuthority(folder);
+    made = { caFile: authority.caFile, server: issue('localhost', -1, 2, LOCAL), client: issue('client', -1, 2) };
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -56,7 +66,6 @@ describe('a certificate', () => {
     return checkTls({ host, port, tls: { caFile: made.caFile, insecure: false, ...tls } });
   }
 
-  // The authority of the tests itself is good for two days: what is said of a good one is about its end.
   test('that ends within 30 days is a warning, with who ends when', async (t) => {
     const [tls, ...others] = await check(t, made.server);
     assertCheck(tls, 'warn', /is good until .* GMT, [01] days only/, /new one/);
@@ -72,14 +81,14 @@ describe('a certificate', () => {
   });
 
   test('that has ended, or has not begun, fails with its time and ours', async (t) => {
-    const [ended] = await check(t, signedFor(folder, 'localhost', -48, -1, LOCAL));
+    const [ended] = await check(t, issue('localhost', -2, -1, LOCAL));
     assertCheck(ended, 'fail', /CN=localhost ended on .*; it is 20.*Z here/, /new one, or set the clock/);
-    const [early] = await check(t, signedFor(folder, 'localhost', 24, 48, LOCAL));
+    const [early] = await check(t, issue('localhost', 1, 2, LOCAL));
     assertCheck(early, 'fail', /CN=localhost begins on .*; it is 20.*Z here/, /set this machine's clock/);
   });
 
   test('of another name fails, and says for whom it is', async (t) => {
-    const pair = signedFor(folder, 'other', -1, YEAR_H, 'subjectAltName=DNS:other.example');
+    const pair = issue('other', -1, YEAR, 'DNS:other.example');
     const [tls] = await check(t, pair);
     assertCheck(tls, 'fail', /not for localhost, it is for DNS:other\.example/, /name the broker as/);
     const [byAddress] = await check(t, pair, { host: '127.0.0.1' });
@@ -107,10 +116,10 @@ describe('a certificate', () => {
     const { certFile, keyFile } = made.client;
     const [, good] = await check(t, made.server, { tls: { certFile, keyFile }, broker });
     assertCheck(good, 'warn', /CN=client is good until/, /dragonsink enrol/);
-    const lasting = signedFor(folder, 'client', -1, YEAR_H, 'extendedKeyUsage=clientAuth');
+    const lasting = issue('client', -1, YEAR);
     const [, long] = await check(t, made.server, { tls: lasting, broker });
     assertCheck(long, 'ok', /ours is CN=client, until .*, 36[45] days/);
-    const old = signedFor(folder, 'client', -48, -1, 'extendedKeyUsage=clientAuth');
+    const old = issue('client', -2, -1);
     const [, ended] = await check(t, made.server, { tls: old, broker });
     assertCheck(ended, 'fail', /ended on/, /dragonsink enrol/);
   });
