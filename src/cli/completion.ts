@@ -124,9 +124,14 @@ complete -F _${program} ${program}
 `;
 }
 
-/** zsh runs bash's completions. */
+/** zsh runs bash's completions, and has no compopt. */
 function zshScript(program: string, levels: readonly Level[]): string {
-  return `#compdef ${program}\nautoload -U +X bashcompinit && bashcompinit\n${bashScript(program, levels)}`;
+  const head = [
+    `#compdef ${program}`,
+    'autoload -U +X bashcompinit && bashcompinit',
+    '(( $+functions[compopt] )) || compopt() { : }',
+  ];
+  return `${head.join('\n')}\n${bashScript(program, levels)}`;
 }
 
 function fishScript(program: string, levels: readonly Level[]): string {
