@@ -148,6 +148,8 @@ function kitValues({ broker, cert_pem, username }: EnrolFile, place: Place): New
     mqtt_password_file: isCertificate ? null : place('password'),
     mqtt_delivery: 'database',
     mqtt_wire: 'stream',
+    // As topics its backlog would be refused.
+    mqtt_replay: null,
   };
 }
 

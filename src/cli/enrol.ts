@@ -39,9 +39,9 @@ const DAY_MS = 24 * 3_600_000;
  */
 export async function enrolCommand(kit: string | undefined, options: EnrolOptions): Promise<number> {
   if (options.init !== undefined) return initFleet(options.init, options);
-  const fleet = await Fleet.open(options.fleet);
   if (options.list === true) {
-    process.stdout.write(options.json === true ? listAsJson(fleet.members) : listAsText(fleet.members));
+    const { members } = await Fleet.open(options.fleet);
+    process.stdout.write(options.json === true ? listAsJson(members) : listAsText(members));
     return 0;
   }
   const { role, name } = whom(kit, options);
@@ -51,7 +51,7 @@ export async function enrolCommand(kit: string | undefined, options: EnrolOption
   const wanted = { role, name, days: options.days ?? MEMBER_DAYS, renew: options.renew === true, ...request };
   const write = (content: object): Promise<void> =>
     withFile(file, () => writeWholeFile(file, [`${JSON.stringify(content, null, 2)}\n`]));
-  const member = await fleet.enrol(wanted, write);
+  const member = await Fleet.change(options.fleet, (fleet) => fleet.enrol(wanted, write));
   const { user, ends_at } = member;
   const report = { role, name, user, ends_at, file };
   process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : describe(member, file));
@@ -61,7 +61,7 @@ export async function enrolCommand(kit: string | undefined, options: EnrolOption
 /** `--json` prints one object: `{role, name, revoked: true}`. */
 export async function revokeCommand(kit: string | undefined, options: EnrolOptions): Promise<number> {
   const { role, name } = whom(kit, options);
-  await (await Fleet.open(options.fleet)).revoke(role, name);
+  await Fleet.change(options.fleet, (fleet) => fleet.revoke(role, name));
   const text = `${name} is shut out\n`;
   process.stdout.write(options.json === true ? `${JSON.stringify({ role, name, revoked: true })}\n` : text);
   return 0;
@@ -80,7 +80,7 @@ async function initFleet(host: string, options: EnrolOptions): Promise<number> {
     days: options.days ?? BROKER_DAYS,
   };
   if (options.renew === true) {
-    await (await Fleet.open(options.fleet)).renewBroker(wanted);
+    await Fleet.change(options.fleet, (fleet) => fleet.renewBroker(wanted));
     process.stdout.write(`${options.fleet}: the broker has a new certificate for ${[host, ...names].join(', ')}\n`);
     return 0;
   }

@@ -1,6 +1,7 @@
 // From `dragonsink enrol` on a server to a kit's detections in the database, and what an intruder gets in: nothing.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -190,6 +191,46 @@ describe('an enrolment', () => {
       fleet.folder,
     );
     assert.deepEqual(members.map(({ name }) => name), ['wardragon.A']); // biome-ignore format: short
+  });
+
+  test('of many at once loses none: who comes too late is told so', async (t) => {
+    const fleet = await startFleet(t, 'mtls');
+    const names = Array.from({ length: 6 }, (_, i) => `wardragon-${i}`);
+    const all = await Promise.all(
+      names.map((name) => fleet.command(name, '--out', join(fleet.folder, `${name}.json`))),
+    );
+    const made = names.filter((_, i) => all[i]?.code === 0);
+    assert.ok(made.length > 0);
+    for (const { code, err } of all)
+      if (code !== 0) assert.match(err, /another process is changing the fleet\nwhat to do: try again/);
+    const { members } = await dragonsinkJson<{ members: { name: string }[] }>(
+      'enrol',
+      '--list',
+      '--fleet',
+      fleet.folder,
+    );
+    assert.deepEqual(members.map(({ name }) => name).sort(), made);
+  });
+
+  test('of the broker can be renewed, with other names, and its kits go on', async (t) => {
+    const fleet = await startFleet(t, 'mtls');
+    const kit = await fleet.enrol(KIT);
+    const namesOf = (): string =>
+      new X509Certificate(readFileSync(join(fleet.folder, 'broker.crt'))).subjectAltName?.replaceAll(
+        'IP Address',
+        'IP',
+      ) ?? '';
+    assert.equal(namesOf(), 'IP:127.0.0.1, DNS:localhost, IP:0:0:0:0:0:0:0:1');
+    const names = ['--init', 'localhost', '--names', 'broker.example,192.0.2.7', '--port', String(fleet.port)];
+    const { code, err } = await fleet.command(...names, '--renew', '--days', '7');
+    assert.equal(code, 0, err);
+    assert.equal(namesOf(), 'DNS:localhost, DNS:broker.example, IP:192.0.2.7, IP:127.0.0.1, IP:0:0:0:0:0:0:0:1');
+    assert.ok((await fleet.connect(kit)).connected);
+    assert.equal((await fleet.enrol('wardragon-new')).content.broker.host, 'localhost');
+    for (const bad of ['a b', 'mqtt://a', 'a:1', 'a\nb', '-a']) {
+      const wrong = await fleet.command('--init', 'localhost', `--names=${bad}`, '--renew');
+      assert.match(wrong.err, /is no host name and no address/, bad);
+    }
   });
 
   test('says when the broker could not be told that somebody is shut out', async (t) => {

@@ -10,6 +10,7 @@ import type { FleetRecord, Member, Role } from '../../schema/fleet.js';
 import { kitAcl, memberAcl, withoutMember } from './acl.js';
 import { Authority } from './authority.js';
 import { brokersGroup } from './brokers-group.js';
+import { alone } from './fleet-lock.js';
 import { type MemberName, memberName } from './members.js';
 import { newPassword, withoutUser, withPassword } from './passwords.js';
 import { RECORD_FILE, readRecord } from './record.js';
@@ -58,6 +59,16 @@ export class Fleet {
     if (record !== null) return new Fleet(folder, record);
     const hint = 'make one: dragonsink enrol --init HOST, with the name by which kits reach the broker';
     throw new EnrolError(`there is no fleet in ${folder}`, { code: 'missing', hint });
+  }
+
+  /**
+   * Opens it while nobody else changes it.
+   *
+   * @throws EnrolError `missing`, or `busy` when somebody does.
+   */
+  static async change<T>(folder: string, work: (fleet: Fleet) => Promise<T>): Promise<T> {
+    await Fleet.open(folder);
+    return alone(folder, async () => work(await Fleet.open(folder)));
   }
 
   /** @throws EnrolError `exists` when there is one. */
