@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 // argv -> command -> exit code. A command's code is loaded when it is called: a kit never loads PostgreSQL.
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { AppError, toError } from './base/errors.js';
+import { AppError, ConfigError, toError } from './base/errors.js';
+import { printable } from './base/printable.js';
 import { keepHeapSmall } from './base/small-heap.js';
 import { VERSION } from './base/version.js';
+import { enrolCommands } from './cli/enrol-options.js';
+import { fieldCommands } from './cli/field-options.js';
 
 const DEFAULT_CONFIG = '/etc/dragonsink/config.ini';
 const EXIT = { failed: 1, usage: 2, config: 78 } as const;
@@ -22,13 +25,15 @@ function run<A extends unknown[]>(command: (...args: A) => Promise<number>): (..
 
 function explain(thrown: unknown): number {
   const error = toError(thrown);
-  process.stderr.write(`dragonsink: ${error.message}\n`);
+  // Only that of a configuration has lines of its own, and none of them comes from the air.
+  const message = error instanceof ConfigError ? error.message : printable(error.message);
+  process.stderr.write(`dragonsink: ${message}\n`);
   if (!(error instanceof AppError)) {
-    process.stderr.write(`${error.stack ?? ''}\n`);
+    process.stderr.write(`${(error.stack ?? '').split('\n').map(printable).join('\n')}\n`);
     return EXIT.failed;
   }
-  if (error.hint !== undefined) process.stderr.write(`what to do: ${error.hint}\n`);
-  return error.name === 'ConfigError' ? EXIT.config : EXIT.failed;
+  if (error.hint !== undefined) process.stderr.write(`what to do: ${printable(error.hint)}\n`);
+  return error instanceof ConfigError ? EXIT.config : EXIT.failed;
 }
 
 const configOption = (): Option => new Option('-c, --config <file>', "the kit's config.ini").default(DEFAULT_CONFIG);
@@ -55,16 +60,7 @@ program
   .description('run beside the broker and the database: subscribe, store (settings from the environment)')
   .action(run(async () => (await import('./cli/server.js')).serverCommand()));
 
-program
-  .command('status')
-  .description("the kit's state and its half of the ledger; also when `dragonsink kit` is not running")
-  .addOption(configOption())
-  .option('--json', 'one JSON object')
-  .action(
-    run(async (options: { config: string; json?: boolean }) =>
-      (await import('./cli/status.js')).statusCommand(options),
-    ),
-  );
+fieldCommands(program, run, configOption);
 
 program
   .command('ledger')
@@ -271,7 +267,7 @@ rejects
   .command('show')
   .description('one of them, with what was kept of the message')
   .addArgument(idArgument(REJECTS_LIST))
-  .option('--raw', 'only the bytes that came')
+  .option('--raw', 'only the bytes that came, as they came: not for a terminal')
   .option('--database <url>', 'instead of DATABASE_URL')
   .option('--json', 'one JSON object')
   .action(
@@ -311,6 +307,8 @@ program
       (await import('./cli/migrate.js')).migrateCommand(options),
     ),
   );
+
+enrolCommands(program, run);
 
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");

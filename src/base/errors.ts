@@ -37,6 +37,9 @@ export class PayloadError extends AppError {}
 /** The server's database. */
 export class StoreError extends AppError {}
 
+/** The fleet's folder, its CA, or a file that enrols somebody. */
+export class EnrolError extends AppError {}
+
 /** Anything may be thrown; everything we handle is an Error. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -1,5 +1,6 @@
 // pino's door: one line of JSON per event on standard error, so that standard output stays a command's own.
 import { destination, type Logger as PinoLogger, pino } from 'pino';
+import { printableJson } from './printable.js';
 
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error'> & {
   child(bindings: Record<string, unknown>): Logger;
@@ -10,5 +11,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export function createLogger(level: LogLevel): Logger {
   // Synchronous: the last lines before a crash are the ones that matter, and they are few.
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination({ fd: 2, sync: true }));
+  const stderr = destination({ fd: 2, sync: true });
+  const stream = { write: (line: string) => stderr.write(printableJson(line)) };
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
 }

@@ -12,6 +12,11 @@ const CONNACK_VERSION = new Set([1, 0x84]);
 const CONNACK_CLIENT_ID = new Set([2, 0x85]);
 const CONNACK_UNAVAILABLE = new Set([3, 0x88, 0x89, 0x97, 0x9f]);
 const CONNACK_CREDENTIALS = new Set([4, 5, 0x86, 0x87, 0x8a, 0x8c]);
+/** What the will asks for and the broker does not give. */
+const CONNACK_RETAIN = 0x9a;
+const CONNACK_QOS = 0x9b;
+/** What the other side says of our certificate, or that it wants one [RFC 8446 6.2], as OpenSSL and Node call it. */
+const ALERT_OF_OURS = /_ALERT_(CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA)$/;
 const UNREACHABLE = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 const SESSION_TAKEN_OVER = 0x8e;
 
@@ -33,6 +38,14 @@ export function explainConnect({ host, port, tls }: Address, error: Error | unde
   if (error !== undefined && /^connack timeout$/.test(error.message)) {
     const hint = 'is this an MQTT broker, and is TLS set as the broker has it?';
     return problem('timeout', `${at} did not answer CONNECT in time`, hint);
+  }
+  if (ALERT_OF_OURS.test(code)) {
+    const reason = code
+      .replace(/^.*_ALERT_/, '')
+      .toLowerCase()
+      .replaceAll('_', ' ');
+    const hint = 'have a new certificate made on the server: dragonsink enrol';
+    return problem('tls', `${at} does not accept our certificate (${reason})`, hint);
   }
   if (tls !== undefined) {
     const hint = 'is this the TLS port (8883), and is the CA file the one that signed its certificate?';
@@ -58,6 +71,14 @@ function refusal(connack: number): { code: string; what: string; hint: string } 
   if (CONNACK_CREDENTIALS.has(connack)) {
     const hint = 'check user name and password, and what the broker allows this client';
     return { code: 'credentials', what: 'refused the credentials', hint };
+  }
+  if (connack === CONNACK_RETAIN) {
+    const hint = "set retain_available true in the broker's configuration";
+    return { code: 'limits', what: 'keeps no retained messages, and the will is one', hint };
+  }
+  if (connack === CONNACK_QOS) {
+    const hint = "set max_qos to 1 or 2 in the broker's configuration";
+    return { code: 'limits', what: 'takes QoS 0 only, and the will has QoS 1', hint };
   }
   return null;
 }

@@ -11,6 +11,12 @@ export interface TlsFiles {
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
+  /** What would be in such a file, in its place. */
+  readonly pem?: {
+    readonly ca?: string | undefined;
+    readonly cert?: string | undefined;
+    readonly key?: string | undefined;
+  };
   /** Accept any certificate; for a lab. */
   readonly insecure: boolean;
 }
@@ -160,6 +166,10 @@ export class MqttLink {
   readonly receiveMaximum: number;
   /** The largest packet the broker takes, in bytes [MQTT5-3.2.2.3.6]. */
   readonly maximumPacketBytes: number;
+  /** [MQTT5-3.2.2.3.4] */
+  readonly maximumQos: Qos;
+  /** [MQTT5-3.2.2.3.5] */
+  readonly retainAvailable: boolean;
   private open = true;
   private readonly unsettled = new Set<(error: Error) => void>();
 
@@ -171,6 +181,8 @@ export class MqttLink {
     this.sessionPresent = connack.sessionPresent;
     this.receiveMaximum = connack.properties?.receiveMaximum ?? 65_535;
     this.maximumPacketBytes = connack.properties?.maximumPacketSize ?? 268_435_455;
+    this.maximumQos = (connack.properties?.maximumQoS ?? 2) as Qos;
+    this.retainAvailable = connack.properties?.retainAvailable ?? true;
     this.closed = new Promise((resolve) => {
       let reason: unknown;
       const close = (why: unknown): void => {
@@ -298,11 +310,14 @@ function v5Properties({ clean, receiveMaximum }: LinkOptions): NonNullable<IClie
   };
 }
 
-function tlsOptions({ caFile, certFile, keyFile, insecure }: TlsFiles): IClientOptions {
+function tlsOptions({ caFile, certFile, keyFile, pem = {}, insecure }: TlsFiles): IClientOptions {
   return {
     rejectUnauthorized: !insecure,
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
     ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
     ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
+    ...(pem.ca === undefined ? {} : { ca: pem.ca }),
+    ...(pem.cert === undefined ? {} : { cert: pem.cert }),
+    ...(pem.key === undefined ? {} : { key: pem.key }),
   };
 }

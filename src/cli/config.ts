@@ -9,6 +9,7 @@ import { redact } from '../settings/redaction.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { SERVER_SPEC } from '../settings/server-spec.js';
 import { hasNoEffect, type Section } from '../settings/spec.js';
+import { toJson } from './terminal.js';
 
 interface Options {
   readonly config: string;
@@ -23,7 +24,7 @@ export function configCheck(options: Options): Promise<number> {
 
 export function configShow(options: Options & { readonly json?: boolean }): Promise<number> {
   return withSettings(options, (place, sections, warnings) =>
-    options.json ? `${JSON.stringify(asJson(place, sections, warnings))}\n` : asText(sections),
+    options.json ? `${toJson(asJson(place, sections, warnings))}\n` : asText(sections),
   );
 }
 

@@ -7,6 +7,7 @@ import { KINDS } from '../schema/kinds.js';
 import { type IngestReport, ingestFile, isExport } from '../server/ingest-file.js';
 import { type DatabaseOptions, withStore } from './database.js';
 import { withFile } from './file-errors.js';
+import { toJson } from './terminal.js';
 
 export interface IngestFileCommandOptions extends DatabaseOptions {
   readonly ackFile?: string;
@@ -37,7 +38,7 @@ export async function ingestFileCommand(file: string, options: IngestFileCommand
     const nowUs = (): number => Date.now() * 1_000;
     const report = await withFile(file, () => ingestFile({ file, store, nowUs, fileUs, log }));
     if (ackFile !== undefined) await withFile(ackFile, () => writeWholeFile(ackFile, ackLines(report)));
-    process.stdout.write(json === true ? `${JSON.stringify(toJson(report))}\n` : describe(report, ackFile));
+    process.stdout.write(json === true ? `${toJson(shownReport(report))}\n` : describe(report, ackFile));
     return isWhole(report) ? OK : FILE_IS_NOT_WHOLE;
   });
 }
@@ -57,7 +58,7 @@ function* ackLines({ acks }: IngestReport): Generator<string> {
   for (const ack of acks) yield `${JSON.stringify(ack)}\n`;
 }
 
-function toJson({ messages, damaged, truncated, missing, complete, counts, acks }: IngestReport) {
+function shownReport({ messages, damaged, truncated, missing, complete, counts, acks }: IngestReport) {
   return { messages, damaged, truncated, missing, complete, counts, ack_lines: acks.length };
 }
 

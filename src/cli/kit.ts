@@ -33,9 +33,6 @@ export async function kitCommand(options: { config: string }): Promise<number> {
 /** What the settings say of a kit; opens its spool. */
 export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {
   const { MQTT, DRAGONSYNC, SPOOL, KIT } = settings;
-  const kinds = new Set<Kind>(['drone', 'system']);
-  if (MQTT.mqtt_aircraft_enabled) kinds.add('aircraft');
-  if (MQTT.mqtt_signals_enabled) kinds.add('signal');
   if (!MQTT.mqtt_enabled) log.warn('mqtt_enabled = false: everything stays in the spool');
   return {
     spool: spoolOf(SPOOL, log),
@@ -43,6 +40,24 @@ export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOpt
     source: new DragonSyncApi({ baseUrl: DRAGONSYNC.api_url, localAddress: DRAGONSYNC.api_local_address }),
     pollMs: DRAGONSYNC.api_poll_s * 1_000,
     aircraftIntervalMs: DRAGONSYNC.aircraft_interval_s * 1_000,
+    ...linkOf(MQTT),
+    drainRateKbps: MQTT.mqtt_drain_rate_kbps,
+    kitId: KIT.kit_id === '' ? null : KIT.kit_id,
+    kitIdFile: KIT_ID_FILE,
+    statusPort: KIT.status_port === 0 ? null : KIT.status_port,
+    onCorrupt,
+    log,
+  };
+}
+
+type LinkSettings = Pick<KitOptions, 'kinds' | 'broker' | 'topics' | 'qos' | 'delivery' | 'wires' | 'perDrone'>;
+
+/** What goes to the broker, and how. */
+export function linkOf(MQTT: KitSettings['MQTT']): LinkSettings {
+  const kinds = new Set<Kind>(['drone', 'system']);
+  if (MQTT.mqtt_aircraft_enabled) kinds.add('aircraft');
+  if (MQTT.mqtt_signals_enabled) kinds.add('signal');
+  return {
     kinds,
     broker: MQTT.mqtt_enabled ? brokerOf(MQTT) : null,
     topics: {
@@ -61,13 +76,7 @@ export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOpt
     // Nobody but a server reads frames.
     delivery: MQTT.mqtt_wire === 'stream' ? 'database' : MQTT.mqtt_delivery,
     wires: { wire: MQTT.mqtt_wire, replay: MQTT.mqtt_replay, frameMs: MQTT.mqtt_frame_ms },
-    drainRateKbps: MQTT.mqtt_drain_rate_kbps,
     perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
-    kitId: KIT.kit_id === '' ? null : KIT.kit_id,
-    kitIdFile: KIT_ID_FILE,
-    statusPort: KIT.status_port === 0 ? null : KIT.status_port,
-    onCorrupt,
-    log,
   };
 }
 

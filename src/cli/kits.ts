@@ -1,5 +1,6 @@
 // `dragonsink kits`: the registry of kits: who is there, whom the server polls, and how a kit is forgotten.
 import { StoreError } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import { KINDS, type Kind } from '../schema/kinds.js';
 import { isKitId } from '../schema/kit-id.js';
 import { Ranges } from '../schema/ranges.js';
@@ -9,6 +10,7 @@ import type { LedgerEntry, Store } from '../server/store.js';
 import { nearestName } from '../settings/nearest-name.js';
 import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
 import { columns } from './table.js';
+import { toJson } from './terminal.js';
 
 export interface KitsOptions extends DatabaseOptions {
   readonly json?: boolean;
@@ -199,7 +201,7 @@ function summaryOf({ epoch, kind, received, waiting, missing, evicted, quarantin
 
 async function sayKit(store: Store, kitId: string, options: KitsOptions, words: string): Promise<number> {
   if (options.json !== true) {
-    process.stdout.write(`${words}\n`);
+    process.stdout.write(`${printable(words)}\n`);
     return 0;
   }
   const counts = await store.kits.counts();
@@ -208,6 +210,6 @@ async function sayKit(store: Store, kitId: string, options: KitsOptions, words: 
 }
 
 function say(object: object): number {
-  process.stdout.write(`${JSON.stringify(object)}\n`);
+  process.stdout.write(`${toJson(object)}\n`);
   return 0;
 }

@@ -6,6 +6,7 @@ import { isoMicros } from '../schema/time.js';
 import type { LedgerEntry, Store } from '../server/store.js';
 import { type DatabaseOptions, withStore } from './database.js';
 import { columns } from './table.js';
+import { toJson } from './terminal.js';
 
 export interface LedgerOptions extends DatabaseOptions {
   readonly kit?: string;
@@ -34,7 +35,7 @@ const SOMETHING_IS_MISSING = 3;
 export async function ledgerCommand({ kit, json, ...database }: LedgerOptions): Promise<number> {
   return withStore(database, async (store) => {
     const report = await readReport(store, kit);
-    process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describe(report));
+    process.stdout.write(json === true ? `${toJson(report)}\n` : describe(report));
     return report.entries.some(({ missing }) => missing.length > 0) ? SOMETHING_IS_MISSING : OK;
   });
 }

@@ -1,5 +1,6 @@
 // `dragonsink rejects`: what could not be stored and why, and the second try of it.
 import { StoreError } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import { isoMicros } from '../schema/time.js';
 import { Decoder } from '../server/decode.js';
 import { isTruncated, type RejectFilter, type Retried, retry, type StoredReject } from '../server/rejects.js';
@@ -7,6 +8,7 @@ import type { Store } from '../server/store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
 import { columns } from './table.js';
+import { toJson } from './terminal.js';
 import { topicsOf } from './topics.js';
 
 interface Options extends DatabaseOptions {
@@ -32,16 +34,16 @@ export async function rejectsList(options: ListOptions): Promise<number> {
     const filter = filterOf(options);
     const shown = (await rejects.newest(filter, options.limit)).map(summaryOf);
     const counts = await rejects.counts(filter);
-    if (options.json === true) return print(JSON.stringify({ rejects: shown, counts: Object.fromEntries(counts) }));
+    if (options.json === true) return print(toJson({ rejects: shown, counts: Object.fromEntries(counts) }));
     const heading = ['id', 'received', 'kit', 'kind', 'reason', 'bytes', 'detail'];
     const lines = shown.map(({ id, received_at, kit_id, kind, reason, bytes, truncated, detail }) => [
       String(id),
       received_at,
-      printable(kit_id ?? '-'),
+      kit_id ?? '-',
       kind ?? '-',
       reason,
       `${bytes}${truncated ? '+' : ''}`,
-      printable(detail).slice(0, MAX_DETAIL),
+      detail.slice(0, MAX_DETAIL),
     ]);
     const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
     const byReason = [...counts].map(([reason, n]) => `${n} ${reason}`).join(', ');
@@ -70,11 +72,8 @@ export async function rejectsShow(id: number, options: ShowOptions): Promise<num
     const shown = summaryOf(reject);
     const text = payload.toString();
     if (options.json === true)
-      return print(JSON.stringify({ ...shown, payload: text, payload_base64: payload.toString('base64') }));
-    const lines = Object.entries(shown).map(([name, value]) => [
-      name.replaceAll('_', ' '),
-      printable(String(value ?? '-')),
-    ]);
+      return print(toJson({ ...shown, payload: text, payload_base64: payload.toString('base64') }));
+    const lines = Object.entries(shown).map(([name, value]) => [name.replaceAll('_', ' '), String(value ?? '-')]);
     return print(`${columns(lines)}\n${printable(text)}`);
   });
 }
@@ -101,7 +100,7 @@ export async function rejectsRetry(ids: readonly number[], options: RetryOptions
     }
     const numbers = { stored: 0, merged: 0, duplicate: 0, failed: 0, truncated: 0, gone: 0 };
     for (const { outcome } of results) numbers[outcome] += 1;
-    if (options.json === true) print(JSON.stringify({ ...numbers, results }));
+    if (options.json === true) print(toJson({ ...numbers, results }));
     else print(describe(results, numbers));
     return numbers.failed + numbers.truncated > 0 ? SOME_REMAIN : 0;
   });
@@ -132,7 +131,7 @@ function describe(results: readonly Retried[], numbers: Record<Retried['outcome'
   const remaining = results.filter(({ outcome }) => outcome === 'failed' || outcome === 'truncated');
   const lines = remaining
     .slice(0, PAGE)
-    .map(({ id, reason, detail }) => [String(id), reason ?? '-', printable(detail ?? '').slice(0, MAX_DETAIL)]);
+    .map(({ id, reason, detail }) => [String(id), reason ?? '-', (detail ?? '').slice(0, MAX_DETAIL)]);
   const more = remaining.length > lines.length ? `and ${remaining.length - lines.length} more\n` : '';
   const sums = `${stored} stored, ${merged} merged, ${duplicate} there already, ${failed + truncated} remain`;
   return `${lines.length === 0 ? '' : `${columns(lines)}${more}`}${sums}${gone > 0 ? `, ${gone} were gone` : ''}`;
@@ -157,13 +156,6 @@ function summaryOf(reject: StoredReject) {
 
 function filterOf({ kit, reason }: { kit?: string; reason?: string }): RejectFilter {
   return { kitId: kit, reason };
-}
-
-/** What came from the air may hold a terminal's control sequences. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) =>
-    char === '\n' || char === '\t' ? ' ' : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }
 
 function notThere(id: number): StoreError {

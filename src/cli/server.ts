@@ -1,6 +1,7 @@
 // `dragonsink server`: from the environment to a running server.
 import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger } from '../base/log.js';
+import { EnrolledKits } from '../server/enrol/enrolled-kits.js';
 import { Server, type ServerOptions } from '../server/server.js';
 import { openStore } from '../server/stores/open-store.js';
 import { Health } from '../server/web/health.js';
@@ -19,6 +20,7 @@ export async function serverCommand(): Promise<number> {
   // Only polling: no broker is awaited.
   if (!settings.MQTT_INGEST_ENABLED) health.setBroker(true);
   const metrics = new Metrics(health);
+  const enrolled = new EnrolledKits(settings.FLEET_DIR, log);
   const server = new Server({
     openStore: async () => {
       const { url, maintainUrl } = urlsIn(settings);
@@ -30,6 +32,7 @@ export async function serverCommand(): Promise<number> {
     serverId: settings.SERVER_ID,
     shareGroup: settings.MQTT_SHARE_GROUP === '' ? null : settings.MQTT_SHARE_GROUP,
     topics: topicsOf(settings),
+    isEnrolled: (kitId) => enrolled.has(kitId),
     log,
     recorder: metrics,
   });
@@ -42,7 +45,7 @@ export async function serverCommand(): Promise<number> {
 
 const KEEPALIVE_S = 30;
 
-function brokerOf(settings: ServerSettings): NonNullable<ServerOptions['broker']> {
+export function brokerOf(settings: ServerSettings): NonNullable<ServerOptions['broker']> {
   const { MQTT_TLS_ENABLED: tls, MQTT_AUTH_ENABLED: auth } = settings;
   const set = (value: string): string | undefined => (value === '' ? undefined : value);
   return {

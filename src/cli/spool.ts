@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errorCode, SpoolError, toError } from '../base/errors.js';
+import { printable, printableJson } from '../base/printable.js';
 import { writeWholeFile } from '../base/whole-file.js';
 import { takeByHand } from '../kit/acknowledgements.js';
 import { EVICTION_ORDER, kindOf } from '../kit/classes.js';
@@ -17,6 +18,7 @@ import { openSpool, viewSpool } from '../spool/open-spool.js';
 import type { QuarantinedRow, SpoolView } from '../spool/spool.js';
 import { withFile } from './file-errors.js';
 import { spoolOptions } from './spool-settings.js';
+import { toJson } from './terminal.js';
 
 interface Options {
   readonly config: string;
@@ -35,11 +37,11 @@ export async function spoolList(options: Options): Promise<number> {
     const messages = [...quarantine(view)].map(summaryOf);
     if (options.json === true) {
       const totals = { kit_id: view.kitId(), store_id: view.storeId(), waiting, handed_over: handedOver, quarantined };
-      print(`${JSON.stringify({ ...totals, messages })}\n`);
+      print(`${toJson({ ...totals, messages })}\n`);
       return 0;
     }
     const lines = messages.map(({ id, kind, epoch, seq, bytes, reason }) =>
-      [id, kind, `${epoch}/${seq}`, `${bytes} bytes`, reason].join('  '),
+      printable([id, kind, `${epoch}/${seq}`, `${bytes} bytes`, reason].join('  ')),
     );
     print([`waiting ${waiting}, handed over ${handedOver}, in quarantine ${quarantined}`, ...lines, ''].join('\n'));
     return 0;
@@ -52,7 +54,7 @@ export async function spoolShow(id: number, options: Options): Promise<number> {
     const [row] = view.quarantined(id - 1, 1);
     if (row?.id !== id) throw notThere(id);
     const shown = { ...summaryOf(row), message: JSON.parse(row.body) as unknown };
-    print(`${options.json === true ? JSON.stringify(shown) : JSON.stringify(shown, null, 2)}\n`);
+    print(`${options.json === true ? toJson(shown) : toJson(shown, 2)}\n`);
     return 0;
   });
 }
@@ -80,7 +82,9 @@ export async function spoolExport({ config, to }: Options & { readonly to?: stri
       return 0;
     }
     try {
-      await pipeline(Readable.from(lines), process.stdout, { end: false });
+      // A file takes the bodies as they are; a terminal must not.
+      const harmless = process.stdout.isTTY ? Readable.from(lines).map(printableJson) : Readable.from(lines);
+      await pipeline(harmless, process.stdout, { end: false });
     } catch (thrown: unknown) {
       if (errorCode(thrown) !== 'EPIPE') throw thrown; // whoever read it has seen enough
     }
@@ -113,7 +117,7 @@ export async function spoolNewId(options: Options): Promise<number> {
 }
 
 function said({ json }: Options, object: Record<string, unknown>, words: string): number {
-  print(`${json === true ? JSON.stringify(object) : words}\n`);
+  print(`${json === true ? toJson(object) : printable(words)}\n`);
   return 0;
 }
 

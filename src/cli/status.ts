@@ -1,9 +1,14 @@
 // `dragonsink status`: the kit's half of the ledger, from the running kit, or from its spool when none runs.
+import { AppError, toError } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import { EVICTION_ORDER } from '../kit/classes.js';
 import { countsOf, ledgerOf, spoolOf } from '../kit/status.js';
 import { type KitStatus, kitStatus } from '../schema/status.js';
-import { loadKitSettings } from '../settings/kit-settings.js';
+import { type KitSettings, loadKitSettings } from '../settings/kit-settings.js';
 import { viewSpool } from '../spool/open-spool.js';
+import { showLive } from './live-screen.js';
+import { statusScreen } from './status-screen.js';
+import { fit, toJson, wrap } from './terminal.js';
 
 /** What `--json` prints: the status the kit publishes (design: status), and whether it runs. Without a running kit the
  * parts that only it knows (link, source, resent, refused, ...) are left out. */
@@ -20,11 +25,47 @@ interface StoppedReport {
 /** 3 when something is wrong that a person should look at. */
 const EXIT_DEGRADED = 3;
 
-export async function statusCommand(options: { config: string; json?: boolean }): Promise<number> {
+export interface StatusOptions {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
+
+/** One screen, with a line left for the prompt that comes back below it. */
+const SCREEN = { columns: 80, rows: 23 };
+
+/** With `watch`, drawn anew every second until the user leaves: then 0. */
+export async function statusCommand(options: StatusOptions): Promise<number> {
   const { settings } = loadKitSettings(options.config);
-  const report = (await ask(settings.KIT.status_port)) ?? look(settings.SPOOL.path);
-  process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : describe(report));
-  return problems(report).length === 0 ? 0 : EXIT_DEGRADED;
+  if (options.watch === true) return watchStatus(settings);
+  const report = await read(settings);
+  const found = problems(report);
+  const lines = options.json === true ? [toJson(report)] : statusScreen(report, found, SCREEN);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return found.length === 0 ? 0 : EXIT_DEGRADED;
+}
+
+async function watchStatus(settings: KitSettings): Promise<number> {
+  if (!process.stdout.isTTY) {
+    const hint = 'run it in a terminal, or take dragonsink status --json';
+    throw new AppError('--watch needs a terminal', { code: 'terminal', hint });
+  }
+  await showLive(async ({ columns, rows }) => {
+    const size = { columns: Math.min(columns, SCREEN.columns), rows: Math.min(rows, SCREEN.rows) - 2 };
+    const footer = fit(`${new Date().toISOString()}  q leaves`, size.columns);
+    try {
+      const report = await read(settings);
+      return [...statusScreen(report, problems(report), size), '', footer];
+    } catch (thrown: unknown) {
+      // A spool that is not there yet may come.
+      return [...wrap(printable(toError(thrown).message), size.columns).slice(0, size.rows), '', footer];
+    }
+  });
+  return 0;
+}
+
+async function read({ KIT, SPOOL }: KitSettings): Promise<StatusReport> {
+  return (await ask(KIT.status_port)) ?? look(SPOOL.path);
 }
 
 async function ask(port: number): Promise<StatusReport | null> {
@@ -66,7 +107,9 @@ function problems(report: StatusReport): string[] {
 
 function runningProblems({ link, source, counts }: KitStatus): string[] {
   const found: string[] = [];
-  if (link.enabled === true && !link.connected) found.push('not connected to the broker: the log says why');
+  if (link.enabled === true && !link.connected) {
+    found.push(`not connected to the broker: ${link.problem ?? 'the log says why'}`);
+  }
   const { denied = [] } = link;
   if (denied.length > 0) found.push(`the broker does not let us publish: ${denied.join(', ')}`);
   if (link.deaf === true) found.push('the broker does not let us hear the servers: no acknowledgement can come');
@@ -81,26 +124,4 @@ function runningProblems({ link, source, counts }: KitStatus): string[] {
     found.push(`another kit id was found: ${source['kit_id_conflict']}`);
   if (counts.refused > 0) found.push(`a full spool has refused observations ${counts.refused} times`);
   return found;
-}
-
-function describe(report: StatusReport): string {
-  const { spool, counts } = report;
-  const evicted = Object.entries(counts.evicted).map(([kind, n]) => `${n} ${kind}`);
-  const lines = [
-    `kit        ${report.kit_id || '(not known yet)'}${report.running ? `, dragonsink ${report.version}` : ', not running'}`,
-    `accepted   ${counts.accepted}`,
-    `delivered  ${counts.delivered}`,
-    `waiting    ${spool.waiting}${spool.oldest_at === null ? '' : `, the oldest since ${spool.oldest_at}`}`,
-    ...(spool.handed_over > 0 ? [`handed over ${spool.handed_over} to the broker, kept for a server`] : []),
-    `evicted    ${evicted.length === 0 ? 0 : evicted.join(', ')}`,
-    `spool      ${(spool.bytes / 1e6).toFixed(1)} MB`,
-  ];
-  if (report.running) {
-    lines.push(`resent     ${report.counts.resent}`, `refused    ${report.counts.refused}`);
-    lines.push(
-      `link       ${report.link.connected ? 'connected' : 'not connected'}, ${report.link.reconnects} reconnects`,
-    );
-    lines.push(`DragonSync ${report.source.state}`);
-  }
-  return `${[...lines, ...problems(report).map((problem) => `problem    ${problem}`)].join('\n')}\n`;
 }

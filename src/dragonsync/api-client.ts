@@ -75,6 +75,13 @@ export class DragonSyncApi {
     return body;
   }
 
+  /** What of DragonSync's own configuration it shows, without secrets. @throws SourceError */
+  async config(): Promise<JsonObject> {
+    const body = this.parse('/config', await this.get('/config'));
+    if (!isObject(body)) throw this.garbage('/config', 'not an object');
+    return body;
+  }
+
   private async list(path: string, key: string): Promise<JsonObject[]> {
     const body = this.parse(path, await this.get(path));
     const entries = isObject(body) ? body[key] : undefined;

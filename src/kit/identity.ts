@@ -59,11 +59,12 @@ export class Identity {
   }
 }
 
-function readKitIdFile(path: string): string | null {
+/** Null when there is none, as on most kits without wardragon_monitor: DragonSync will tell. */
+export function readKitIdFile(path: string): string | null {
   try {
     const kitId = `wardragon-${readFileSync(path, 'utf8').trim()}`;
     return isKitId(kitId) ? kitId : null;
   } catch {
-    return null; // most kits without wardragon_monitor have none; `/status` will tell
+    return null;
   }
 }

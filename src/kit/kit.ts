@@ -9,6 +9,9 @@ import type { TopicNames } from '../schema/topics.js';
 import type { Spool } from '../spool/spool.js';
 import { Control } from './control.js';
 import type { Delivery } from './delivery.js';
+import { Answers } from './doctor/answers.js';
+import type { LinkUse, Server } from './doctor/link-checks.js';
+import { RunningKit } from './doctor/running-kit.js';
 import { Identity } from './identity.js';
 import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
@@ -60,6 +63,7 @@ export class Kit implements Part {
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
   private readonly control: Control;
+  private readonly answers = new Answers();
   private states: States | null = null;
   private maintainTimer: NodeJS.Timeout | undefined;
 
@@ -81,6 +85,7 @@ export class Kit implements Part {
       wires,
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
+      onAck: (ack) => this.answers.heard(ack),
       onSpoolError: (error) => this.checkDamage(error),
       log,
     });
@@ -100,10 +105,33 @@ export class Kit implements Part {
       log,
     });
     this.uplink = options.broker && this.makeUplink(options.broker);
-    this.statusServer =
-      options.statusPort === null
-        ? null
-        : new StatusServer({ port: options.statusPort, status: () => this.status(), log });
+    this.statusServer = options.statusPort === null ? null : this.makeStatusServer(options.statusPort);
+  }
+
+  private makeStatusServer(port: number): StatusServer {
+    const running = new RunningKit({
+      uplink: this.uplink,
+      use: () => this.linkUse(),
+      server: () => this.serverSide(),
+    });
+    return new StatusServer({ port, status: () => this.status(), look: () => running.look(), log: this.options.log });
+  }
+
+  private linkUse(): LinkUse | null {
+    const { broker, topics, qos, kinds, wires, perDrone, delivery } = this.options;
+    const kitId = this.identity.current();
+    if (kitId === null || broker === null) return null;
+    const { version } = broker;
+    return { version, kitId, topics, kinds, qos, wires, perDrone: perDrone !== null, listens: delivery !== 'broker' };
+  }
+
+  private serverSide(): Server {
+    const { publisher, reporter, answers } = this;
+    return {
+      ask: () => answers.next(() => reporter.list()),
+      boundTo: this.options.spool.storeId(),
+      servers: publisher.servers,
+    };
   }
 
   private makeUplink(broker: UplinkOptions['broker']): Uplink {
@@ -164,6 +192,7 @@ export class Kit implements Part {
         enabled: this.uplink !== null,
         connected: this.uplink?.connected ?? false,
         reconnects: this.uplink?.reconnects ?? 0,
+        problem: this.uplink?.problem?.message ?? null,
         published: this.publisher.counts.published,
         denied: this.publisher.denied,
         deaf: this.publisher.isDeaf,
@@ -172,6 +201,7 @@ export class Kit implements Part {
         store_conflict: this.publisher.servers.conflict,
         served: this.publisher.servers.isServed,
         wire: this.publisher.wire,
+        ...(this.options.broker?.tls?.insecure === true ? { tls_insecure: true } : {}),
       },
       source: {
         state: this.poller.state,

@@ -45,6 +45,8 @@ export interface PublisherOptions {
   readonly drainRateKbps: number;
   /** A server has said hello. */
   readonly onHello: (hello: Hello) => void;
+  /** An acknowledgement has come. */
+  readonly onAck?: (ack: Ack) => void;
   /** The spool could not be read or written. */
   readonly onSpoolError: (error: Error) => void;
   readonly log: Logger;
@@ -184,8 +186,10 @@ export class Publisher {
     const message = readServerMessage(incoming, kitId);
     if (message === null) return;
     try {
-      if ('ack' in message) this.dialogue.acknowledgement(message.ack);
-      else {
+      if ('ack' in message) {
+        this.options.onAck?.(message.ack);
+        this.dialogue.acknowledgement(message.ack);
+      } else {
         this.options.onHello(message.hello);
         this.dialogue.hello(message.hello, incoming.retain);
       }

@@ -73,6 +73,12 @@ export class StatusReporter {
     if (this.link !== null) this.say();
   }
 
+  /** Says everything once more: a server acknowledges a listing at once. */
+  list(): void {
+    this.listedAtMs = Number.NEGATIVE_INFINITY;
+    this.say();
+  }
+
   private look(): void {
     const due = performance.now() - this.saidAtMs >= EVERY_MS;
     try {

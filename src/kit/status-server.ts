@@ -1,5 +1,6 @@
-// The kit's status on loopback, for `dragonsink status` and for whoever watches the box.
-import { createServer, type Server } from 'node:http';
+// The kit's status on loopback, for `dragonsink status` and for whoever watches the box; and its answers to the doctor.
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Check } from '../base/check.js';
 import { toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
@@ -8,6 +9,8 @@ export interface StatusServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly status: () => unknown;
+  /** What the kit finds out about its own connection. */
+  readonly look: () => Promise<readonly Check[]>;
   readonly log: Logger;
 }
 
@@ -19,11 +22,12 @@ export class StatusServer implements Part {
 
   /** A port in use is a warning: a kit that hears drones matters more than one that tells of it. */
   async start(): Promise<void> {
-    const { port, status, log } = this.options;
+    const { port, log } = this.options;
     const server = createServer((request, response) => {
-      const [code, body] = answer(request.method === 'GET' && request.url === '/status' ? status : null);
-      response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-      response.end(JSON.stringify(body));
+      this.answer(request).then(([code, body]) => {
+        response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+        response.end(JSON.stringify(body));
+      });
     });
     await new Promise<void>((resolve) => {
       server.once('error', (error) => {
@@ -44,12 +48,21 @@ export class StatusServer implements Part {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   }
+
+  private async answer({ method, url }: IncomingMessage): Promise<Answer> {
+    const { status, look } = this.options;
+    if (method === 'GET' && url === '/status') return answerWith(status);
+    // Not a GET: it sends something to the broker.
+    if (method === 'POST' && url === '/doctor') return answerWith(async () => ({ checks: await look() }));
+    return [404, { error: 'only GET /status and POST /doctor are here' }];
+  }
 }
 
-function answer(status: (() => unknown) | null): [code: number, body: unknown] {
-  if (status === null) return [404, { error: 'only GET /status is here' }];
+type Answer = readonly [code: number, body: unknown];
+
+async function answerWith(work: () => unknown): Promise<Answer> {
   try {
-    return [200, status()];
+    return [200, await work()];
   } catch (thrown: unknown) {
     return [503, { error: toError(thrown).message }];
   }

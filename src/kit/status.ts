@@ -22,7 +22,7 @@ export type KitCondition = Pick<
   'v' | 'kit_id' | 'version' | 'time' | 'clock_offset_s' | 'opening' | 'n' | 'spool' | 'counts' | 'link' | 'source'
 >;
 
-export function buildCondition(spool: Spool, inputs: StatusInputs): KitCondition {
+export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInputs): KitCondition {
   const counts = spool.counts();
   return {
     v: 1,

@@ -1,6 +1,7 @@
 // The kit's way to the broker: waits until the kit knows its name, then connects, says that it is there, and sends.
 import { beforeAbort, within } from '../base/abort.js';
 import { Backoff } from '../base/backoff.js';
+import { toError } from '../base/errors.js';
 import { keepLinked } from '../base/keep-linked.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
@@ -33,6 +34,10 @@ const GOODBYE_MS = 2_000;
 export class Uplink implements Part {
   readonly name = 'uplink';
   connected = false;
+  /** The one there is now. */
+  link: MqttLink | null = null;
+  /** Why there is none, or why the last one ended. */
+  problem: Error | null = null;
   reconnects = 0;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
@@ -55,7 +60,7 @@ export class Uplink implements Part {
     const kitId = await beforeAbort(identity.known(), signal);
     if (kitId === null) return;
     await keepLinked({
-      open: () => openLink({ ...broker, clientId: broker.clientId ?? kitId, clean: true, will: will(kitId) }),
+      open: () => this.open({ ...broker, clientId: broker.clientId ?? kitId, clean: true, will: will(kitId) }),
       use: (link) => this.use(link, kitId),
       backoff: new Backoff(BACKOFF),
       log,
@@ -63,10 +68,24 @@ export class Uplink implements Part {
     });
   }
 
+  private async open(options: LinkOptions): Promise<MqttLink> {
+    try {
+      return await openLink(options);
+    } catch (thrown: unknown) {
+      this.problem = toError(thrown);
+      throw thrown;
+    }
+  }
+
   private async use(link: MqttLink, kitId: string): Promise<void> {
     const { publisher, values, onConnected, onLeaving, onGone } = this.options;
     const { signal } = this.stopping;
     this.connected = true;
+    this.link = link;
+    this.problem = null;
+    link.closed.then((why) => {
+      this.problem = why;
+    });
     if (this.everConnected) this.reconnects += 1;
     this.everConnected = true;
     try {
@@ -79,6 +98,7 @@ export class Uplink implements Part {
       // On a link that hangs nothing is ever confirmed.
       await within(GOODBYE_MS, Promise.all([values.end(), onGone()]));
       this.connected = false;
+      this.link = null;
     }
   }
 }

@@ -50,11 +50,15 @@ export const kitStatus = z.looseObject({
     connected: z.boolean(),
     reconnects: count,
     enabled: z.boolean().optional(),
+    /** Why there is no connection, or why the last one ended. */
+    problem: z.string().nullable().optional(),
     delivery: z.string().optional(),
     /** A server of our database is there. */
     served: z.boolean().optional(),
     /** What new messages go out as: `topics` or `stream`; null while they wait. */
     wire: z.string().nullable().optional(),
+    /** The certificate of the broker is not checked. */
+    tls_insecure: z.boolean().optional(),
     /** The database this kit is bound to, and another one that is on this broker. */
     store_id: z.string().nullable().optional(),
     store_conflict: z.string().nullable().optional(),

@@ -1,5 +1,5 @@
 // Every topic, both ways: built from what it is about, and parsed back into it.
-import type { Kind } from './kinds.js';
+import { KINDS, type Kind } from './kinds.js';
 
 /** The configurable ones (WarDragon Analytics docs/mqtt.md). */
 export interface TopicNames {
@@ -96,6 +96,18 @@ export function ingestFilters(names: TopicNames): string[] {
     'wardragon/sink/+/status',
     'wardragon/sink/+/stream',
   ];
+}
+
+/** What somebody subscribes to who watches: of some kinds, or (null) all there is. Each message once. */
+export function watchFilters(names: TopicNames, kinds: readonly Kind[] | null): string[] {
+  const ofKind: Record<Kind, string> = {
+    drone: names.drones,
+    aircraft: names.aircraft,
+    signal: names.signals,
+    system: `${names.systemBase}/+/attrs`,
+  };
+  const ofKits = kinds === null ? ['wardragon/service/+/availability', 'wardragon/sink/+/status'] : [];
+  return [...(kinds ?? KINDS).map((kind) => ofKind[kind]), 'wardragon/sink/+/stream', ...ofKits];
 }
 
 /** Of a kit's health, before the topic said whose: the message does. */

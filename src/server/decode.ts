@@ -23,7 +23,15 @@ export interface Incoming {
   readonly receivedUs: number;
   /** By which its time is judged, when that is not when it arrived: a day ahead of then may be past by now. */
   readonly nowUs?: number;
+  /** The kit that it is known to be from, whatever it says. */
+  readonly from?: string;
 }
+
+/**
+ * Whether what says on a shared topic that it is from this kit is not taken: everybody may write there, and the kit itself
+ * sends on its own topics.
+ */
+export type IsEnrolled = (kitId: string) => boolean;
 
 export const MAX_PAYLOAD_BYTES = 65_536;
 /** Of an array: more than the shortest messages that fit; each could be a reject of its own, from two bytes. */
@@ -37,7 +45,10 @@ export class Decoder {
   /** Kit ids by their topic level, so that a last will finds the kit it speaks of. */
   private readonly kitOfLevel = new Map<string, string>();
 
-  constructor(private readonly topics: TopicNames) {}
+  constructor(
+    private readonly topics: TopicNames,
+    private readonly isEnrolled: IsEnrolled = () => false,
+  ) {}
 
   decode(incoming: Incoming): Batch {
     const parsed = parseTopic(this.topics, incoming.topic);
@@ -86,7 +97,7 @@ export class Decoder {
     if (kitLevel(kitId) !== level) throw new PayloadError(`${kitId} on the stream of ${level}`, { code: 'kit' });
     const batches = messages.map(({ kind, text }) => {
       const topic = historyTopic(this.topics, kind, kitId);
-      return this.decode({ ...incoming, topic, payload: Buffer.from(text) });
+      return this.decode({ ...incoming, topic, payload: Buffer.from(text), from: kitId });
     });
     return {
       observations: batches.flatMap(({ observations }) => observations),
@@ -110,6 +121,7 @@ export class Decoder {
       const original = Array.isArray(body) ? element : incoming.payload;
       try {
         const observation = this.observation(incoming, topic, element, original, known);
+        if (observation === null) continue;
         observations.push(observation);
         contacts.push({ kitId: observation.kitId, atUs: incoming.receivedUs, online: true });
       } catch (thrown: unknown) {
@@ -125,11 +137,14 @@ export class Decoder {
     sent: unknown,
     original: unknown,
     known: Known,
-  ): Observation {
+  ): Observation | null {
     if (!isObject(sent)) throw new PayloadError('not an object', { code: 'schema' });
     const element = inTodaysForm(kind, sent);
     const sink = readEnvelope(element);
-    known.kitId = this.kitIdOf(kind, element, level);
+    const kitId = incoming.from ?? this.kitIdOf(kind, element, level);
+    const isOnOwnTopic = incoming.from !== undefined || kitLevel(kitId) === level;
+    if (!isOnOwnTopic && this.isEnrolled(kitId)) return null;
+    known.kitId = kitId;
     known.identity = sink === null ? null : { epoch: sink.epoch, seq: sink.seq };
     const parsed = MESSAGES[kind].safeParse(element);
     if (!parsed.success) throw schemaError(parsed.error);
@@ -137,10 +152,10 @@ export class Decoder {
     checkTimes(kind, times, incoming.nowUs ?? incoming.receivedUs);
     const row = toRow(kind, parsed.data as JsonObject, element);
     if (times.arrival) row.extra['time_source'] = 'arrival';
-    this.remember(known.kitId);
+    this.remember(kitId);
     const replay = sink?.replay === true ? { replay: true as const } : {};
     const source = { topic: incoming.topic, original, receivedUs: incoming.receivedUs };
-    return { kind, kitId: known.kitId, identity: known.identity, ...times.key, ...row, ...replay, source };
+    return { kind, kitId, identity: known.identity, ...times.key, ...row, ...replay, source };
   }
 
   /** Never from a drone's id: DragonSync leaves `seen_by` null for some, and that made drones into kits. */

@@ -7,8 +7,9 @@ import type { Logger } from '../base/log.js';
 import type { TopicNames } from '../schema/topics.js';
 import { Acknowledger } from './acknowledger.js';
 import { Batcher } from './batcher.js';
-import { Decoder } from './decode.js';
+import { Decoder, type IsEnrolled } from './decode.js';
 import { Housekeeping } from './housekeeping.js';
+import { InsecureKits } from './insecure-kits.js';
 import { KitExpiry } from './kit-expiry.js';
 import { Pollers } from './poller/pollers.js';
 import { type Recorder, SILENT } from './recorder.js';
@@ -23,6 +24,7 @@ export interface ServerOptions {
   readonly serverId: string;
   readonly shareGroup: SubscriberOptions['shareGroup'];
   readonly topics: TopicNames;
+  readonly isEnrolled: IsEnrolled;
   readonly log: Logger;
   readonly recorder?: Recorder;
 }
@@ -99,7 +101,7 @@ export class Server implements Part {
 
   /** Only with a database behind us is there a reason to take messages from the broker. */
   private async serve(store: Store): Promise<void> {
-    const { topics, broker, serverId, shareGroup, log, recorder = SILENT } = this.options;
+    const { topics, isEnrolled, broker, serverId, shareGroup, log, recorder = SILENT } = this.options;
     this.store = store;
     const { storeId } = store;
     const acknowledger = new Acknowledger({
@@ -109,14 +111,18 @@ export class Server implements Part {
       publish: (message) => subscriber?.publish(message),
       nowUs: () => Date.now() * 1_000,
     });
+    const insecureKits = new InsecureKits(log);
     const batcher = new Batcher({
       store,
-      onCommitted: (batch, streams) => acknowledger.committed(batch, streams),
+      onCommitted: (batch, streams) => {
+        acknowledger.committed(batch, streams);
+        insecureKits.look(batch.reports);
+      },
       onStore: (state) => subscriber?.setStore(state),
       log,
       recorder,
     });
-    const decoder = new Decoder(topics);
+    const decoder = new Decoder(topics, isEnrolled);
     const subscriber =
       broker &&
       new Subscriber({

@@ -94,6 +94,8 @@ export interface KitReport {
   /** How often it has connected anew since it was opened: tells one of its connections from the next. */
   readonly reconnects: number;
   readonly streams: readonly StreamReport[];
+  /** It does not check the certificate of the broker. */
+  readonly insecure?: true;
 }
 
 export interface Batch {

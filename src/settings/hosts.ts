@@ -1,8 +1,41 @@
-// Which hosts are this machine itself, without asking a name server.
-import { isIPv4, isIPv6 } from 'node:net';
+// Which hosts are this machine itself or stand in its own network, without asking a name server.
+import { BlockList, isIP } from 'node:net';
+
+const LOOPBACK = blockList(['127.0.0.0', 8], ['::1', 128]);
+/** RFC 1918, RFC 3927, RFC 4193, RFC 4291. */
+const PRIVATE = blockList(
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+  ['fc00::', 7],
+  ['fe80::', 10],
+);
+/** RFC 6762, RFC 8375; and a name without a dot, which no public name server knows. */
+const PRIVATE_NAME = /(^[^.]+|\.local|\.home\.arpa)$/;
 
 export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (bare === 'localhost' || (isIPv4(bare) && bare.startsWith('127.'))) return true;
-  return isIPv6(bare) && /^(::1|0:0:0:0:0:0:0:1|::ffff:127\..*)$/.test(bare);
+  const bare = bareHost(host);
+  return bare === 'localhost' || isIn(LOOPBACK, bare);
+}
+
+export function isPrivate(host: string): boolean {
+  const bare = bareHost(host);
+  return isIP(bare) === 0 ? PRIVATE_NAME.test(bare) : isIn(PRIVATE, bare);
+}
+
+function bareHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+}
+
+/** An IPv4 address written as IPv6 is in the list of the IPv4 one. */
+function isIn(list: BlockList, host: string): boolean {
+  const version = isIP(host);
+  return version !== 0 && list.check(host, version === 4 ? 'ipv4' : 'ipv6');
+}
+
+function blockList(...nets: readonly (readonly [net: string, prefix: number])[]): BlockList {
+  const list = new BlockList();
+  for (const [net, prefix] of nets) list.addSubnet(net, prefix, isIP(net) === 4 ? 'ipv4' : 'ipv6');
+  return list;
 }

@@ -2,7 +2,7 @@
 import type { Draft } from './draft.js';
 import { isLoopback } from './hosts.js';
 import { hostOf, type KIT_SPEC } from './kit-spec.js';
-import { checkTls, isExposed } from './link-rules.js';
+import { checkTls, exposure } from './link-rules.js';
 import { topicConflicts } from './topic-rules.js';
 
 type MqttDraft = Draft<typeof KIT_SPEC.MQTT>;
@@ -39,7 +39,15 @@ function checkHost(draft: MqttDraft, isDragonSyncs: boolean): void {
 function checkPlaintext(draft: MqttDraft): void {
   const { mqtt_enabled, mqtt_host, mqtt_tls, mqtt_allow_plaintext } = draft.values;
   const unsure = ['mqtt_host', 'mqtt_tls', 'mqtt_allow_plaintext'].some((key) => draft.failed.has(key));
-  if (!mqtt_enabled || unsure || mqtt_allow_plaintext || !isExposed(mqtt_host, mqtt_tls)) return;
+  if (!mqtt_enabled || unsure || mqtt_allow_plaintext) return;
+  const readers = exposure(mqtt_host, mqtt_tls);
+  if (readers === 'network') {
+    draft.warn(
+      'mqtt_host',
+      `the way to ${mqtt_host} is not encrypted: everybody in that network can read and change it`,
+    );
+  }
+  if (readers !== 'all') return;
   draft.fail(
     'mqtt_host',
     `${mqtt_host} is another machine, and the way there is not encrypted`,

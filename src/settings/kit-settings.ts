@@ -92,7 +92,7 @@ function sortEntries(path: string, ini: IniFile, problems: Problems): Map<string
     sorted.set(section, given.set(name, { text, where, entry }));
   }
   if (holdsSecret && !ini.isDragonSyncs && othersMayRead(path)) {
-    problems.warn(path, '', `holds a password and can be read by others: chmod 640 ${path}`);
+    problems.error(path, '', 'holds a password and can be read by others', `chmod 640 ${path}`);
   }
   return sorted;
 }

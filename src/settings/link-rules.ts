@@ -1,6 +1,6 @@
 // Rules about the connection to the broker that hold for kit and server alike, whatever they call their settings.
-import { isLoopback } from './hosts.js';
-import { checkReadable, othersMayRead } from './secret-file.js';
+import { isLoopback, isPrivate } from './hosts.js';
+import { checkReadable, checkSecret } from './secret-file.js';
 
 /** What the rules need of a draft. */
 export interface Reporter {
@@ -22,10 +22,8 @@ export function checkTls(draft: Reporter, { enabled: [enabledKey, enabled], ca, 
   for (const [name, file] of [ca, cert, key]) {
     if (file === '') continue;
     if (!enabled && !draft.failed.has(enabledKey)) draft.warn(name, `has no effect without ${enabledKey} = true`);
-    const problem = checkReadable(file);
+    const problem = checkReadable(file) ?? (name === key[0] ? checkSecret(file) : null);
     if (problem !== null) draft.fail(name, problem.wrong, problem.expected);
-    else if (name === key[0] && othersMayRead(file))
-      draft.warn(name, `${file} can be read by others: chmod 600 ${file}`);
   }
   const [one, other] = cert[1] === '' ? [key, cert] : [cert, key];
   if (one[1] !== '' && other[1] === '' && !draft.failed.has(other[0])) {
@@ -33,7 +31,8 @@ export function checkTls(draft: Reporter, { enabled: [enabledKey, enabled], ca, 
   }
 }
 
-/** Whether detections and the password would cross a network for everybody to read. */
-export function isExposed(host: string, tls: boolean): boolean {
-  return !tls && host !== '' && !isLoopback(host);
+/** Who can read detections and the password on their way, and change them: nobody, those in a private network, or all. */
+export function exposure(host: string, tls: boolean): 'nobody' | 'network' | 'all' {
+  if (tls || host === '' || isLoopback(host)) return 'nobody';
+  return isPrivate(host) ? 'network' : 'all';
 }

@@ -135,7 +135,7 @@ const OURS = {
   }),
   mqtt_allow_plaintext: flag({
     default: false,
-    doc: 'Allow a connection without TLS to a broker on another machine. Everybody on the way can read and change it.',
+    doc: 'Allow a connection without TLS to a broker outside the private network. Everybody on the way can read and change it.',
   }),
   mqtt_ha_expire_h: whole({
     default: 24,

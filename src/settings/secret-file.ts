@@ -16,14 +16,23 @@ const CONTAINER_SECRETS = '/run/secrets/';
 /** The secret in a file; one line end behind it is the editor's. */
 export function readSecretFile(path: string): { readonly secret: string } | FileProblem {
   try {
-    if (othersMayRead(path) && !path.startsWith(CONTAINER_SECRETS)) {
-      return { wrong: `${path} can be read by others`, expected: `a file of its owner alone: chmod 600 ${path}` };
-    }
+    const problem = checkSecret(path);
+    if (problem !== null) return problem;
     const secret = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)).replace(/\r?\n$/, '');
     return secret === '' ? { wrong: `${path} is empty`, expected: 'the secret in it' } : { secret };
   } catch (thrown: unknown) {
     return explain(path, thrown);
   }
+}
+
+/**
+ * Whether a file that holds a secret is kept as one.
+ *
+ * @throws what Node throws when there is no such file.
+ */
+export function checkSecret(path: string): FileProblem | null {
+  if (!othersMayRead(path) || path.startsWith(CONTAINER_SECRETS)) return null;
+  return { wrong: `${path} can be read by others`, expected: `a file of its owner alone: chmod 600 ${path}` };
 }
 
 /** What keeps a file from being read, if anything does. */

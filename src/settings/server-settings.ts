@@ -1,6 +1,6 @@
 // The server's settings: from the environment to one frozen object, or to everything that is wrong with it.
 import { Draft, deepFreeze, type Given, type Loaded } from './draft.js';
-import { checkTls, isExposed } from './link-rules.js';
+import { checkTls, exposure } from './link-rules.js';
 import { nearestName } from './nearest-name.js';
 import { Problems } from './problems.js';
 import { SERVER_SPEC } from './server-spec.js';
@@ -101,7 +101,7 @@ function checkTransport(draft: ServerDraft): void {
     cert: ['MQTT_CERT_FILE', MQTT_CERT_FILE],
     key: ['MQTT_KEY_FILE', MQTT_KEY_FILE],
   });
-  if (MQTT_INGEST_ENABLED && isExposed(MQTT_BROKER_HOST, MQTT_TLS_ENABLED)) {
+  if (MQTT_INGEST_ENABLED && exposure(MQTT_BROKER_HOST, MQTT_TLS_ENABLED) !== 'nobody') {
     draft.warn('MQTT_BROKER_HOST', `the way to ${MQTT_BROKER_HOST} is not encrypted: MQTT_TLS_ENABLED=true does that`);
   }
   if (MQTT_TLS_ENABLED && draft.isSet('MQTT_BROKER_PORT') && !draft.isSet('MQTT_TLS_PORT')) {

@@ -124,6 +124,10 @@ const OURS = {
     unavailable: true,
     doc: 'A file that holds the token which callers of the API must send.',
   }),
+  FLEET_DIR: path({
+    default: '/etc/dragonsink/fleet',
+    doc: 'The folder in which `dragonsink enrol` keeps the fleet; it may be missing. The server reads in it which kits are enrolled.',
+  }),
   LOG_LEVEL: choice({ choices: LOG_LEVELS, default: 'info', doc: 'How much is logged, to standard error.' }),
 } as const;
 

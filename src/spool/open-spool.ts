@@ -70,18 +70,32 @@ function open(options: OpenSpoolOptions, lock: SpoolLock): Spool {
 }
 
 /**
+ * Takes a spool for this process without opening it: no kit can start on it meanwhile.
+ *
+ * @throws SpoolError `held` when a kit runs on it, `missing` when there is none yet, and as opening does.
+ */
+export function holdSpool(path: string): Pick<SpoolLock, 'release'> {
+  return explained(path, () => {
+    if (!isThere(path)) throw noSpool(path);
+    return takeLock(path);
+  });
+}
+
+function noSpool(path: string): SpoolError {
+  return new SpoolError(`there is no spool at ${path}`, {
+    code: 'missing',
+    hint: 'start dragonsink kit once, or name the right file in [SPOOL] path',
+  });
+}
+
+/**
  * Looks into a spool that another process may hold.
  *
  * @throws SpoolError as opening does; `missing` also when there is no spool yet.
  */
 export function viewSpool(path: string, classes: readonly number[]): SpoolView {
   return explained(path, () => {
-    if (!isThere(path)) {
-      throw new SpoolError(`there is no spool at ${path}`, {
-        code: 'missing',
-        hint: 'start dragonsink kit once, or name the right file in [SPOOL] path',
-      });
-    }
+    if (!isThere(path)) throw noSpool(path);
     const db = readSqlite(path);
     const reader = new SpoolReader(new Statements(db), path, classes);
     // In one transaction: whoever writes meanwhile must not show half of what he does.

@@ -266,7 +266,11 @@ describe('connecting', () => {
     const link = await open(t, port, { tls: { caFile, ...client, insecure: false } });
     await link.publish(message('x'));
     await eventually('its name', () => /u'kit-a'/.test(log()));
-    await assert.rejects(openLink(optionsFor(port, { tls: { caFile, insecure: false } })), { code: 'tls' });
+    await assert.rejects(openLink(optionsFor(port, { tls: { caFile, insecure: false } })), {
+      code: 'tls',
+      message: /certificate required/,
+      hint: /dragonsink enrol/,
+    });
   });
 
   for (const insecure of [true, false]) {

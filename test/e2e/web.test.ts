@@ -101,6 +101,7 @@ describe('/metrics', () => {
       serverId: 'test',
       shareGroup: null,
       topics: DEFAULT_TOPICS,
+      isEnrolled: () => false,
       log: new MemoryLog(),
       recorder: metrics,
     });

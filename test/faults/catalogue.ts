@@ -3,6 +3,7 @@ import type { Fault } from './fault.js';
 import { brokerForgets, brokerKill } from './faults/broker-kill.js';
 import { brokerOverflow } from './faults/broker-overflow.js';
 import { calm } from './faults/calm.js';
+import { certificates } from './faults/certificates.js';
 import { damagedSpool } from './faults/damaged-spool.js';
 import { databaseAway } from './faults/database-away.js';
 import { databaseDiskFull } from './faults/database-disk-full.js';
@@ -11,6 +12,7 @@ import { daysOffline, tooOld } from './faults/days-offline.js';
 import { everything } from './faults/everything.js';
 import { failingDisk } from './faults/failing-disk.js';
 import { flappingLink } from './faults/flapping-link.js';
+import { hostileClients } from './faults/hostile-clients.js';
 import { inFrames } from './faults/in-frames.js';
 import { kitDiskFull } from './faults/kit-disk-full.js';
 import { kitKill } from './faults/kit-kill.js';
@@ -18,6 +20,7 @@ import { kitPowerLoss, kitPowerLossControl } from './faults/kit-power-loss.js';
 import { powerLossPoints } from './faults/power-loss-points.js';
 import { restoredSpool } from './faults/restored-spool.js';
 import { serverKill } from './faults/server-kill.js';
+import { sessionHijack } from './faults/session-hijack.js';
 import { silentLoss } from './faults/silent-loss.js';
 import { slowLink } from './faults/slow-link.js';
 import { twoServers } from './faults/two-servers.js';
@@ -37,12 +40,15 @@ export const FAULTS: readonly Fault[] = [
   brokerForgets,
   brokerOverflow,
   serverKill,
+  sessionHijack,
   twoServers,
   databaseAway,
   databaseLocked,
   databaseDiskFull,
   kitDiskFull,
   failingDisk,
+  hostileClients,
+  certificates,
   restoredSpool,
   slowLink,
   everything,

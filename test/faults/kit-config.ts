@@ -43,7 +43,7 @@ export function writeKitConfig(config: KitConfig): void {
     `kit_id = ${KIT_ID}`,
     `status_port = ${config.statusPort}`,
   ];
-  writeFileSync(config.file, `${lines.join('\n')}\n`);
+  writeFileSync(config.file, `${lines.join('\n')}\n`, { mode: 0o600 }); // there may be a password in it
 }
 
 function joined(lines: readonly string[], others: readonly string[] = []): string[] {

@@ -31,7 +31,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ini: ['settings/ini-file.ts'],
   'node-cron': ['server/housekeeping.ts'],
   pg: ['server/stores/postgres-pool.ts'],
-  commander: ['main.ts'],
+  commander: ['main.ts', 'cli/enrol-options.ts', 'cli/field-options.ts'],
   'prom-client': ['server/web/metrics.ts'],
   zod: ['schema/', 'settings/'],
   aedes: ['simulate/demo-broker.ts'],

@@ -66,7 +66,7 @@ export class Answers {
       // The kits table says which kit it is: DragonSync names none for some drones. `sink` belongs to MQTT.
       const { sink: _, ...message } = toMessage(kind, entry);
       const payload = Buffer.from(JSON.stringify({ ...message, seen_by: kitId }));
-      const batch = decoder.decode({ topic: this.topicOf(kind), payload, receivedUs });
+      const batch = decoder.decode({ topic: this.topicOf(kind), payload, receivedUs, from: kitId });
       return { ...batch, rejects: batch.rejects.map((reject) => ({ ...reject, topic: this.placeOf(kind) })) };
     } catch (thrown: unknown) {
       if (!(thrown instanceof PayloadError)) throw thrown;

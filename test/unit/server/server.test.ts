@@ -22,6 +22,7 @@ test('says a problem of its database once, until it is another', async () => {
     serverId: 'test',
     shareGroup: null,
     topics: DEFAULT_TOPICS,
+    isEnrolled: () => false,
     log,
   });
   await server.start();

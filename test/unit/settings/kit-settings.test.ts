@@ -129,6 +129,33 @@ test('without TLS a broker on another machine is refused unless that is allowed'
   load('192.0.2.1', 'mqtt_enabled = false');
 });
 
+test('without TLS a broker in the private network is warned about', (t) => {
+  const load = (host: string, ...lines: string[]) =>
+    warningsOf(loadText(t, ['[MQTT]', `mqtt_host = ${host}`, ...lines].join('\n'))).join();
+  const inside = ['10.1.2.3', '172.31.0.1', '192.168.1.21', '169.254.1.1', 'fd00::1', 'fe80::1', 'hass.local', 'hass'];
+  for (const host of inside) {
+    assert.match(load(host), /the way to .* is not encrypted: everybody in that network can read/, host);
+    assert.equal(load(host, 'mqtt_tls = true'), '');
+    assert.equal(load(host, 'mqtt_allow_plaintext = true'), '');
+  }
+  for (const host of ['172.32.0.1', '100.64.0.1', '11.0.0.1', '2001:db8::1', 'broker.example', '10.0.0.1.example']) {
+    assert.equal(errorsOf(() => load(host)).length, 1, host);
+  }
+});
+
+test('a private key that others can read is refused', (t) => {
+  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(tempFolder(t), name)) as [string, string];
+  writeFileSync(cert, '');
+  writeFileSync(key, '');
+  const load = () => loadMqtt(t, 'mqtt_tls = true', `mqtt_certfile = ${cert}`, `mqtt_keyfile = ${key}`);
+  chmodSync(key, 0o644);
+  assert.deepEqual(errorsOf(load), [
+    `config.ini:5 MQTT.mqtt_keyfile: ${key} can be read by others, expected a file of its owner alone: chmod 600 ${key}`,
+  ]);
+  chmodSync(key, 0o640);
+  assert.deepEqual(warningsOf(load()), []);
+});
+
 test('a topic must be one that can be published to, and belong to one stream', (t) => {
   for (const topic of ['a/+', '#', '/a', 'a/', '$SYS/a', 'x'.repeat(201), '""']) {
     assert.match(errorsOf(() => loadMqtt(t, `mqtt_topic = ${topic}`))[0] ?? '', /MQTT\.mqtt_topic: /, topic);
@@ -233,9 +260,11 @@ test('a password file that is missing, a folder or empty is an error, and so is 
   );
 });
 
-test('a configuration with a password that others can read is warned about', (t) => {
+test('a configuration with a password that others can read is refused', (t) => {
   const content = '[MQTT]\nmqtt_host = ::1\nmqtt_password = hunter2\n';
-  assert.match(warningsOf(loadKitSettings(writeConfig(t, content, 0o644))).join(), /can be read by others: chmod 640/);
+  const [error, ...others] = errorsOf(() => loadKitSettings(writeConfig(t, content, 0o644)));
+  assert.match(error ?? '', /^config\.ini: holds a password and can be read by others, expected chmod 640 /);
+  assert.deepEqual(others, []);
   assert.deepEqual(warningsOf(loadKitSettings(writeConfig(t, content, 0o640))), []);
 });
 

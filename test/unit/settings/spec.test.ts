@@ -99,6 +99,7 @@ const VARIABLES = {
   HTTP_HOST: '127.0.0.1',
   HTTP_PORT: '8095',
   HTTP_TOKEN_FILE: '',
+  FLEET_DIR: '/etc/dragonsink/fleet',
   LOG_LEVEL: 'info',
   MQTT_PASSWORD_FILE: '',
   DATABASE_URL_FILE: '',

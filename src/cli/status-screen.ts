@@ -1,0 +1,82 @@
+// A kit's state as a person reads it: on one screen of 80 x 24, whatever the ids in it are.
+import { printable } from '../base/printable.js';
+import { KINDS, type Kind } from '../schema/kinds.js';
+import type { KitStatus } from '../schema/status.js';
+import type { StatusReport } from './status.js';
+import { fit, wrap } from './terminal.js';
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const LABEL_WIDTH = 11;
+
+/** At most so many lines, none of them wider; what is wrong comes last, and has what room is left. */
+export function statusScreen(report: StatusReport, problems: readonly string[], { columns, rows }: Size): string[] {
+  const facts = factsOf(report)
+    .map(([label, text]) => fit(`${label.padEnd(LABEL_WIDTH)}${printable(text)}`, columns))
+    .slice(0, rows);
+  return [...facts, ...problemLines(problems, columns, rows - facts.length)];
+}
+
+function problemLines(problems: readonly string[], columns: number, rows: number): string[] {
+  const indent = ' '.repeat(LABEL_WIDTH);
+  const blocks = problems.map((problem) =>
+    wrap(printable(problem), columns - LABEL_WIDTH).map((line, i) => {
+      return `${i === 0 ? 'problem'.padEnd(LABEL_WIDTH) : indent}${line}`;
+    }),
+  );
+  const all = blocks.flat();
+  if (all.length <= rows) return all;
+  // A problem is shown whole or not at all, or one could take it for another.
+  const shown: string[] = [];
+  let left = blocks.length;
+  for (const block of blocks) {
+    if (shown.length + block.length >= rows) break;
+    shown.push(...block);
+    left -= 1;
+  }
+  return rows <= 0 ? [] : [...shown, fit(`${indent}and ${left} more: dragonsink doctor, or status --json`, columns)];
+}
+
+function factsOf(report: StatusReport): [label: string, text: string][] {
+  const { spool, counts } = report;
+  const since = spool.oldest_at === null ? '' : `, the oldest since ${spool.oldest_at}`;
+  const facts: [string, string][] = [
+    ['kit', report.kit_id || '(not known yet)'],
+    ['dragonsink', report.running ? `${report.version}, running` : 'not running'],
+    ['accepted', String(counts.accepted)],
+    ['delivered', String(counts.delivered)],
+    ['waiting', `${spool.waiting}${since}`],
+  ];
+  if (spool.waiting > 0 && spool.waiting_by_kind !== undefined) facts.push(['', byKind(spool.waiting_by_kind)]);
+  if (spool.handed_over > 0) facts.push(['handed over', ` ${spool.handed_over} to the broker, kept for a server`]);
+  facts.push(['evicted', byKind(counts.evicted)]);
+  if ((spool.quarantined ?? 0) > 0) facts.push(['set aside', `${spool.quarantined} in quarantine`]);
+  facts.push(['spool', `${(spool.bytes / 1e6).toFixed(1)} MB`]);
+  return report.running ? [...facts, ...runningFacts(report)] : facts;
+}
+
+const INSECURE: [label: string, text: string] = [
+  'warning',
+  'the certificate of the broker is not checked (mqtt_tls_insecure)',
+];
+
+function runningFacts({ counts, link, source }: KitStatus): [label: string, text: string][] {
+  const served = link.served === true ? ', a server is there' : '';
+  const wire = typeof link.wire === 'string' ? `, as ${link.wire}` : '';
+  return [
+    ['resent', String(counts.resent)],
+    ['refused', String(counts.refused)],
+    ['link', `${link.connected ? 'connected' : 'not connected'}, ${link.reconnects} reconnects${wire}${served}`],
+    ['delivery', `${link.delivery ?? '-'}${typeof link.store_id === 'string' ? `, to database ${link.store_id}` : ''}`],
+    ['DragonSync', source.state],
+    ...(link.tls_insecure === true ? [INSECURE] : []),
+  ];
+}
+
+function byKind(counts: Partial<Record<Kind, number>>): string {
+  const some = KINDS.filter((kind) => (counts[kind] ?? 0) > 0).map((kind) => `${counts[kind]} ${kind}`);
+  return some.length === 0 ? '0' : some.join(', ');
+}

@@ -1,0 +1,100 @@
+// Doctor: what DragonSync's API tells. It answers, it names the kit, its GPS has the time, and it does not publish the same.
+import { type Check, fail, failed, ok, warn } from '../../base/check.js';
+import { isObject, type JsonObject } from '../../base/json.js';
+import { isKitId } from '../../schema/kit-id.js';
+
+/** The part of DragonSync's API that is asked. */
+export interface DragonSyncAnswers {
+  status(): Promise<JsonObject | null>;
+  config(): Promise<JsonObject>;
+}
+
+/** `status` is null when there is none yet, and when the API does not answer. */
+export async function checkApi(
+  url: string,
+  api: Pick<DragonSyncAnswers, 'status'>,
+): Promise<{ check: Check; status: JsonObject | null }> {
+  try {
+    const status = await api.status();
+    if (status !== null) return { check: ok('dragonsync', `${url} answers`), status };
+    const fix = 'is wardragon_monitor running? DragonSync shows no health of this kit (journalctl -u dragonsync)';
+    return { check: warn('dragonsync', `${url} answers, and has heard nothing of the kit itself yet`, fix), status };
+  } catch (thrown: unknown) {
+    return { check: failed('dragonsync', thrown), status: null };
+  }
+}
+
+export interface KitIds {
+  /** [KIT] kit_id; '' to find it. */
+  readonly configured: string;
+  /** The spool's, for good; null before it is known. */
+  readonly fixed: string | null;
+  /** `uid` of DragonSync's `/status`. */
+  readonly found: unknown;
+}
+
+export function checkKitId({ configured, fixed, found }: KitIds): Check {
+  const seen = configured !== '' ? configured : isKitId(found) ? found : null;
+  if (fixed === null) {
+    if (seen !== null) return ok('kit id', `${seen}, from the first start on`);
+    return fail('kit id', 'not known, and nothing is sent without it', 'set [KIT] kit_id, or start DragonSync');
+  }
+  if (seen === null || seen === fixed) return ok('kit id', fixed);
+  const fix = 'if this is a cloned disk or the kit got a new id: dragonsink spool new-id';
+  return warn('kit id', `this spool is of ${fixed}, and this kit now says ${seen}`, fix);
+}
+
+/** What /status is behind by: the monitor reads GPS, disks and sensors one after the other, every 30 s. */
+const LATE_S = 20;
+const WRONG_S = 120;
+/** Nothing of ours ran before: a clock that says so began at some factory's date. */
+const OLDEST_MS = Date.UTC(2025, 0, 1);
+
+export function checkClock(status: JsonObject | null, nowMs: number): Check {
+  const now = new Date(nowMs).toISOString();
+  const fix = 'let it follow the GPS or a time server: timedatectl set-ntp true, or chrony';
+  if (nowMs < OLDEST_MS) return fail('clock', `it is ${now} here`, fix);
+  const gpsMs = Date.parse(String(status?.['gpsd_time_utc'] ?? ''));
+  const readS = Number(status?.['last_update_time']);
+  // Without a fix, what stands there may be of long ago.
+  const isFromGps = [undefined, '', 'gpsd'].some((source) => source === status?.['time_source']);
+  if (!(isFromGps && Number.isFinite(gpsMs) && readS > 0))
+    return ok('clock', `${now}, and no GPS time to hold against it`);
+  const aheadS = readS - gpsMs / 1_000;
+  const text = `${Math.abs(aheadS).toFixed(0)} s ${aheadS > 0 ? 'ahead of' : 'behind'} GPS time`;
+  if (Math.abs(aheadS) > WRONG_S) return fail('clock', text, fix);
+  if (Math.abs(aheadS) > LATE_S) return warn('clock', text, fix);
+  return ok('clock', `${now}, as GPS has it`);
+}
+
+export interface OurBroker {
+  readonly host: string;
+  readonly port: number;
+  /** Of a name; itself of an address. */
+  readonly addresses: readonly string[];
+}
+
+/** Whether DragonSync's own sink publishes to the broker that we publish to. `resolve` gives a host's addresses. */
+export async function checkDoublePublishing(
+  api: Pick<DragonSyncAnswers, 'config'>,
+  ours: OurBroker,
+  resolve: (host: string) => Promise<readonly string[]>,
+): Promise<Check> {
+  const name = 'double publishing';
+  const fix = "set mqtt_enabled = false in [SETTINGS] of DragonSync's config.ini, and restart it";
+  let mqtt: unknown;
+  try {
+    mqtt = (await api.config())['mqtt'];
+  } catch {
+    return warn(name, 'DragonSync does not tell whether it publishes too', `it may well do so: ${fix}`);
+  }
+  if (!isObject(mqtt) || mqtt['enabled'] !== true) return ok(name, "DragonSync's own MQTT is off");
+  const host = String(mqtt['host']);
+  const same = Number(mqtt['port']) === ours.port && shares(ours, host, await resolve(host));
+  if (!same) return ok(name, `DragonSync publishes to another broker, ${host}:${String(mqtt['port'])}`);
+  return warn(name, `DragonSync publishes the same detections to ${host}:${ours.port}, at QoS 0`, fix);
+}
+
+function shares(ours: OurBroker, host: string, addresses: readonly string[]): boolean {
+  return host === ours.host || addresses.some((address) => ours.addresses.includes(address));
+}
