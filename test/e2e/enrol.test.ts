@@ -67,6 +67,7 @@ for (const kind of ['password', 'mtls'] as Kind[]) {
     const running = startKit();
     for (let i = 0; i < 5; i += 1) heard.hear(`drone-${i}`);
     await eventually('stored', async () => (await drones()) === 5);
+    assert.doesNotMatch(running.log() + server.log(), /not allowed/, 'the rules leave out nothing that is used');
     const { code, err } = await fleet.revoke(KIT);
     assert.equal(code, 0, err);
     heard.hear('drone-late');
