@@ -27,7 +27,7 @@ const MODE = 0o640;
  * `{role, name, changed: [file, ...]}`.
  *
  * @throws EnrolError `damaged`, `other-kit`, `reader` or `key`, before anything is changed; ConfigError when config.ini would
- *   not be right with it.
+ *   not be right with it: then that is as it was.
  */
 export async function applyCommand(file: string, { configDir, json }: ApplyOptions): Promise<number> {
   const enrolment = parse(file, await withFile(file, () => readFile(file, 'utf8')));
