@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { EnrolError } from '../base/errors.js';
 import { writeWholeFile } from '../base/whole-file.js';
 import type { Member, Role } from '../schema/fleet.js';
+import { closedToBroker } from '../server/enrol/brokers-group.js';
 import { Fleet, type NewFleet } from '../server/enrol/fleet.js';
 import { withFile } from './file-errors.js';
 import { columns } from './table.js';
@@ -87,6 +88,8 @@ async function initFleet(host: string, options: EnrolOptions): Promise<number> {
     return 0;
   }
   await withFile(options.fleet, () => Fleet.create(options.fleet, wanted));
+  const closed = await closedToBroker(options.fleet);
+  if (closed !== null) process.stderr.write(`the broker can't get there: chmod o+x ${closed}\n`);
   const config = wanted.credentials === 'password' ? 'password.conf' : 'mtls.conf';
   process.stdout.write(
     `${options.fleet}: the fleet is made; its ca.key is worth a copy on another machine\n` +

@@ -234,6 +234,12 @@ describe('an enrolment', () => {
     }
   });
 
+  test('into a folder that the broker can not pass says so', { skip: process.getuid?.() !== 0 }, async (t) => {
+    const folder = tempFolder(t);
+    const { err } = await dragonsink('enrol', '--init', 'localhost', '--fleet', join(folder, 'fleet'));
+    assert.equal(err, `the broker can't get there: chmod o+x ${folder}\n`);
+  });
+
   test('says when the broker could not be told that somebody is shut out', async (t) => {
     const fleet = await startFleet(t, 'mtls', { init: ['--tell-broker', 'echo no such unit >&2; exit 5'] });
     await fleet.enrol(KIT);
