@@ -115,6 +115,8 @@ export function lockFile(path: string): { release(): void } {
 }
 
 function readHolder(db: Sqlite): number | undefined {
+  // Whoever was first may be about to make the table.
+  if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'holder'").get() === undefined) return undefined;
   const row = db.prepare('SELECT pid FROM holder').get() as { pid: number } | undefined;
   return row?.pid;
 }

@@ -27,12 +27,12 @@ const MODE = 0o640;
  * `{role, name, changed: [file, ...]}`.
  *
  * @throws EnrolError `damaged`, `other-kit`, `reader` or `key`, before anything is changed; ConfigError when config.ini would
- *   not be right with it.
+ *   not be right with it: then that is as it was.
  */
 export async function applyCommand(file: string, { configDir, json }: ApplyOptions): Promise<number> {
   const enrolment = parse(file, await withFile(file, () => readFile(file, 'utf8')));
   const { role, name } = ownerOf(file, enrolment);
-  await withFile(configDir, () => mkdir(configDir, { recursive: true, mode: 0o750 }));
+  await withFile(configDir, () => mkdir(configDir, { recursive: true }));
   const config = join(configDir, role === 'kit' ? 'config.ini' : 'server.env');
   if (role === 'kit') checkKit(file, name, config);
   checkKey(enrolment, join(configDir, `${role}.key`));

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { EnrolError } from '../base/errors.js';
 import { writeWholeFile } from '../base/whole-file.js';
 import type { Member, Role } from '../schema/fleet.js';
+import { closedToBroker } from '../server/enrol/brokers-group.js';
 import { Fleet, type NewFleet } from '../server/enrol/fleet.js';
 import { withFile } from './file-errors.js';
 import { columns } from './table.js';
@@ -51,7 +52,9 @@ export async function enrolCommand(kit: string | undefined, options: EnrolOption
   const wanted = { role, name, days: options.days ?? MEMBER_DAYS, renew: options.renew === true, ...request };
   const write = (content: object): Promise<void> =>
     withFile(file, () => writeWholeFile(file, [`${JSON.stringify(content, null, 2)}\n`]));
-  const member = await Fleet.change(options.fleet, (fleet) => fleet.enrol(wanted, write));
+  const member = await withFile(options.fleet, () =>
+    Fleet.change(options.fleet, (fleet) => fleet.enrol(wanted, write)),
+  );
   const { user, ends_at } = member;
   const report = { role, name, user, ends_at, file };
   process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : describe(member, file));
@@ -61,7 +64,7 @@ export async function enrolCommand(kit: string | undefined, options: EnrolOption
 /** `--json` prints one object: `{role, name, revoked: true}`. */
 export async function revokeCommand(kit: string | undefined, options: EnrolOptions): Promise<number> {
   const { role, name } = whom(kit, options);
-  await Fleet.change(options.fleet, (fleet) => fleet.revoke(role, name));
+  await withFile(options.fleet, () => Fleet.change(options.fleet, (fleet) => fleet.revoke(role, name)));
   const text = `${name} is shut out\n`;
   process.stdout.write(options.json === true ? `${JSON.stringify({ role, name, revoked: true })}\n` : text);
   return 0;
@@ -80,11 +83,13 @@ async function initFleet(host: string, options: EnrolOptions): Promise<number> {
     days: options.days ?? BROKER_DAYS,
   };
   if (options.renew === true) {
-    await Fleet.change(options.fleet, (fleet) => fleet.renewBroker(wanted));
+    await withFile(options.fleet, () => Fleet.change(options.fleet, (fleet) => fleet.renewBroker(wanted)));
     process.stdout.write(`${options.fleet}: the broker has a new certificate for ${[host, ...names].join(', ')}\n`);
     return 0;
   }
-  await Fleet.create(options.fleet, wanted);
+  await withFile(options.fleet, () => Fleet.create(options.fleet, wanted));
+  const closed = await closedToBroker(options.fleet);
+  if (closed !== null) process.stderr.write(`the broker can't get there: chmod o+x ${closed}\n`);
   const config = wanted.credentials === 'password' ? 'password.conf' : 'mtls.conf';
   process.stdout.write(
     `${options.fleet}: the fleet is made; its ca.key is worth a copy on another machine\n` +

@@ -5,6 +5,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'is the name right, and its folder there?',
   EISDIR: 'name a file in it',
   EACCES: 'run this as a user who may use it',
+  EPERM: 'run this as a user who may use it',
   EROFS: 'it is on a read-only disk',
   ENOSPC: 'its disk is full: free some space there, or take another',
 };

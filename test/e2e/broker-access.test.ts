@@ -11,7 +11,7 @@ import { freePort, listening } from '../../src/simulate/ports.js';
 import { makeCertificates } from '../fixtures/certificates.js';
 import { type Kind, SHIPPED, shippedConfig, startFleet, type TestFleet } from '../fixtures/fleet.js';
 import { findBinary } from '../fixtures/mosquitto.js';
-import { eventually } from '../fixtures/processes.js';
+import { eventually, MAIN } from '../fixtures/processes.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 
 const DENIED = 135; // [MQTT5-3.4.2.1] not authorised
@@ -203,6 +203,47 @@ describe('with lab.conf', () => {
     );
     assert.equal(error.code, 'ECONNREFUSED', folder);
   });
+});
+
+/** With the real paths and ports, in name spaces of its own: nothing of it is left on this machine. */
+const AS_IT_IS = `
+set -e
+ip link set lo up
+cp -a /etc "$WORK/etc"
+mount --bind "$WORK/etc" /etc
+mount -t tmpfs none /var/lib/mosquitto
+chown mosquitto: /var/lib/mosquitto
+[ "$CONF" = lab ] || "$NODE" "$MAIN" enrol --init broker.example --tell-broker true $MORE
+"$MOSQUITTO" -c "$SHIPPED/$CONF.conf" 2>"$WORK/log" &
+broker=$!
+for i in $(seq 100); do grep -q ' running$' "$WORK/log" && break; kill -0 $broker || break; sleep 0.1; done
+cat "$WORK/log" >&2
+kill $broker
+wait $broker
+test -s /var/lib/mosquitto/mosquitto.db
+`;
+const mayUnshare = spawnSync('unshare', ['-mn', 'true']).status === 0;
+
+describe('as it is, on a new machine,', {
+  skip: mayUnshare ? false : 'NOT TRIED HERE: it takes root, and name spaces',
+}, () => {
+  for (const [conf, more] of [
+    ['lab', ''],
+    ['password', '--passwords'],
+    ['mtls', ''],
+  ] as const) {
+    test(`${conf}.conf starts, and keeps what it has`, (t) => {
+      const env = {
+        ...process.env,
+        ...{ WORK: tempFolder(t), CONF: conf, MORE: more, SHIPPED, MAIN, NODE: process.execPath },
+        MOSQUITTO: findBinary('mosquitto'),
+      };
+      const { status, stderr } = spawnSync('unshare', ['-mn', 'sh', '-c', AS_IT_IS], { env, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, / running$/m);
+      assert.doesNotMatch(stderr, /Error|Unknown|Duplicate/);
+    });
+  }
 });
 
 describe('a persistence file that mosquitto would not start with (F10)', () => {

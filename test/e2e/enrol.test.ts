@@ -67,6 +67,7 @@ for (const kind of ['password', 'mtls'] as Kind[]) {
     const running = startKit();
     for (let i = 0; i < 5; i += 1) heard.hear(`drone-${i}`);
     await eventually('stored', async () => (await drones()) === 5);
+    assert.doesNotMatch(running.log() + server.log(), /not allowed/, 'the rules leave out nothing that is used');
     const { code, err } = await fleet.revoke(KIT);
     assert.equal(code, 0, err);
     heard.hear('drone-late');
@@ -231,6 +232,12 @@ describe('an enrolment', () => {
       const wrong = await fleet.command('--init', 'localhost', `--names=${bad}`, '--renew');
       assert.match(wrong.err, /is no host name and no address/, bad);
     }
+  });
+
+  test('into a folder that the broker can not pass says so', { skip: process.getuid?.() !== 0 }, async (t) => {
+    const folder = tempFolder(t);
+    const { err } = await dragonsink('enrol', '--init', 'localhost', '--fleet', join(folder, 'fleet'));
+    assert.equal(err, `the broker can't get there: chmod o+x ${folder}\n`);
   });
 
   test('says when the broker could not be told that somebody is shut out', async (t) => {
