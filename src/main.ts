@@ -242,7 +242,7 @@ interface RejectsOptions {
 }
 const rejectsCommands = () => import('./cli/rejects.js');
 const REJECTS_LIST = 'dragonsink rejects list';
-const REASONS = 'json, schema, kit, time, retention, database or internal';
+const REASONS = 'json, schema, kit, frame, time, retention, database or internal';
 
 function atLeastOne(text: string): number {
   if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError('a number from 1 to 999999');
