@@ -12,8 +12,11 @@ import { TABLE_OF, TABLES, type TableName } from './tables.js';
 import { takeReports } from './take-reports.js';
 import type { DataRow, KeyRow, ReplacedRow, Transaction } from './transaction.js';
 
-/** Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. */
-export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number): Promise<CommitResult> {
+/**
+ * Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. With `isHeard` false the kits
+ * are as they were: it is not from them that the batch comes now.
+ */
+export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, isHeard = true): Promise<CommitResult> {
   const counts = noCounts();
   const kitIds = kitIdsOf(batch);
   // First of all: what is read below stays true until the commit, whoever else writes for these kits.
@@ -40,7 +43,7 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number):
   await takeReports(tx, book, heard, streams, nowUs);
   const ledgers = book.rows(nowUs);
   if (ledgers.length > 0) await tx.putLedgers(ledgers);
-  const changedKits = contacted(kits, batch, nowUs);
+  const changedKits = isHeard ? contacted(kits, batch, nowUs) : [];
   if (changedKits.length > 0) await tx.putKits(changedKits);
   return { counts, rejects, streams: book.committed(streamsOf(batch)) };
 }
