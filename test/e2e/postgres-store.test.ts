@@ -206,6 +206,27 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
   });
 });
 
+suite('PostgreSQL: a kit that is removed with its data', () => {
+  test('a key that a commit under way gives its row again stays with it', async (t) => {
+    const harness = await newHarness(t);
+    const store = await harness.open();
+    await store.commit(batch(drone()));
+    equal(await store.kits.removeRows('drones', KIT, 10), 1);
+    const committing = new Client({ connectionString: harness.url });
+    await committing.connect();
+    t.after(() => committing.end());
+    await committing.query(`BEGIN; SELECT 1 FROM kits WHERE kit_id = '${KIT}' FOR UPDATE; SELECT * FROM ingest_keys`);
+    const removing = store.kits.removeRows('ingest_keys', KIT, 10);
+    const early = await Promise.race([removing, new Promise((resolve) => setTimeout(resolve, 200, 'waits'))]);
+    await committing.query(`
+      INSERT INTO drones (time, kit_id, drone_id, observed_raw)
+        SELECT timestamptz 'epoch' + ${T0_US} * interval '1 microsecond', '${KIT}', 'drone-1', ${T0_US};
+      UPDATE ingest_keys SET seq = 2; COMMIT`);
+    deepEqual([early, await removing], ['waits', 0]);
+    equal((await harness.rows('ingest_keys')).length, 1);
+  });
+});
+
 suite('PostgreSQL: what a commit looks up', () => {
   test('is found by index among many rows of the same drone, also before any ANALYZE', async (t) => {
     const harness = await newHarness(t);
