@@ -227,7 +227,7 @@ kitsCommand(
   'delete a kit from the list; its next message registers it again (DATABASE_MAINTAIN_URL, where set)',
 )
   .addArgument(kitArgument())
-  .option('--data', 'with all its rows, its ledger and its rejects')
+  .option('--data', 'with all its rows, its ledger and its rejects; what it sends meanwhile is stored')
   .option('--yes', 'really')
   .action(
     run(async (id: string, options: KitsOptions & { yes?: boolean; data?: boolean }) =>

@@ -5,7 +5,7 @@ import { KINDS, type Kind } from '../schema/kinds.js';
 import { isKitId } from '../schema/kit-id.js';
 import { Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
-import { KIT_TABLES, type Kit } from '../server/kits.js';
+import { KIT_TABLES, type Kit, type KitTable } from '../server/kits.js';
 import type { LedgerEntry, Store } from '../server/store.js';
 import { nearestName } from '../settings/nearest-name.js';
 import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
@@ -112,30 +112,38 @@ export interface RemoveOptions extends KitsOptions {
 /** `--json` prints `{kit_id, removed: {table: n}}`, the rows that were deleted. */
 export async function kitsRemove(kitId: string, options: RemoveOptions): Promise<number> {
   return withOwnedStore(databaseUrls(options), async (store) => {
-    const removed: Record<string, number> = {};
+    const removed: Record<string, number> = { kits: 0 };
     const known = await isKnown(store, kitId);
     if (!known) throw await noSuchKit(store, kitId);
     if (options.yes !== true) {
       const what = options.data === true ? 'the kit, its rows, its ledger and its rejects' : 'the kit from the list';
       throw new StoreError(`this deletes ${what}: nothing was deleted yet`, { code: 'confirm', hint: 'add --yes' });
     }
-    // The kit first: while it is not registered, a server that polls it stops, and nothing new comes from there.
-    removed['kits'] = Number(await store.kits.remove(kitId));
-    for (const table of options.data === true ? KIT_TABLES : []) {
-      removed[table] = 0;
-      for (let deleted = SLICE_ROWS; deleted >= SLICE_ROWS; ) {
-        deleted = await store.kits.removeRows(table, kitId, SLICE_ROWS);
-        removed[table] += deleted;
-      }
-    }
+    if (options.data === true) {
+      // A server that polls it stops. The kit itself goes last: it is what everybody locks who stores for it.
+      removed['kits'] = Number(await store.kits.setEnabled(kitId, false));
+      for (const table of KIT_TABLES) removed[table] = await removeAll(store, table, kitId);
+      await store.kits.remove(kitId);
+    } else removed['kits'] = Number(await store.kits.remove(kitId));
     if (options.json === true) return say({ kit_id: kitId, removed });
     const rows = Object.entries(removed).map(([table, n]) => `${n} from ${table}`);
     const again = `the next message of ${kitId} registers it again`;
     // Its ledger begins anew in the midst of an epoch, whose beginning nobody has any more.
-    const ledger = options.data === true ? '; what it sent before in that epoch then counts as missing' : '';
+    const ledger =
+      options.data === true
+        ? '; what it sent meanwhile is stored, and what it sent before in that epoch then counts as missing'
+        : '';
     process.stdout.write(`deleted: ${rows.join(', ')}\n${again}${ledger}\n`);
     return 0;
   });
+}
+
+async function removeAll(store: Store, table: KitTable, kitId: string): Promise<number> {
+  for (let total = 0; ; ) {
+    const deleted = await store.kits.removeRows(table, kitId, SLICE_ROWS);
+    total += deleted;
+    if (deleted < SLICE_ROWS) return total;
+  }
 }
 
 /** Also one of which only rows are left, after its row alone was removed. */

@@ -20,7 +20,7 @@ export interface Kit {
 
 export type NewKit = Pick<Kit, 'kitId' | 'name' | 'location'> & { readonly apiUrl: string };
 
-/** What of a kit is deleted, in this order: the keys after their rows, or an observation could come in twice. */
+/** What of a kit is deleted, in this order: the keys after their rows, and the ledger last, or an observation could come in twice. */
 export const KIT_TABLES = [
   'drones',
   'signals',
@@ -48,7 +48,10 @@ export interface Kits {
   setEnabled(kitId: string, enabled: boolean): Promise<boolean>;
   /** Deletes the kit's own row; the next message of the kit registers it again. */
   remove(kitId: string): Promise<boolean>;
-  /** Deletes `limit` rows of the kit (a few more where times are equal) in one transaction; fewer when no more are there. */
+  /**
+   * Deletes `limit` rows of the kit (a few more where times are equal) in one transaction; fewer when no more are there. A
+   * key whose row is there stays, for the kit may send all the while: without it, the same once more would be a second row.
+   */
   removeRows(table: KitTable, kitId: string, limit: number): Promise<number>;
 
   /** Makes every kit offline that was last seen before `nowUs - SILENT_US`; returns how many. */

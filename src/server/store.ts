@@ -35,12 +35,24 @@ export interface Observation {
    * lies within so many microseconds before `keyUs`.
    */
   readonly foldWithinUs?: number;
+  /** Set on aircraft, which DragonSync sends without a time, and shows in its API with one. */
+  readonly twin?: Twin;
   /** The kit says that it comes late. */
   readonly replay?: true;
   /** Asked for over HTTP: no word that the kit sends over MQTT. */
   readonly polled?: true;
   /** What it was made of, for the case that the database refuses the row. */
   readonly source?: Source;
+}
+
+/** What two copies of an observation, of which one came with a time and the other without, have in common. */
+export interface Twin {
+  /** The aircraft and a digest of what both ways tell of it. */
+  readonly name: string;
+  /** What the copy with a time has as its `thing`. */
+  readonly thing: string;
+  /** How far their keys may lie apart, in microseconds. */
+  readonly withinUs: number;
 }
 
 /** A message as it came. */
@@ -179,7 +191,7 @@ export interface Store {
   /**
    * Commits a batch durably, once. An observation whose identity is in the ledger is refused; else one whose natural
    * key is stored is merged (the later (epoch, seq) wins, whichever came first; one without identity loses to one
-   * with, and wins over another without); else it becomes a row, moved by 1 us until its primary key is free. What kits
+   * with, and wins over another without, unless it was found by its content, which then is there); else it becomes a row, moved by 1 us until its primary key is free. What kits
    * report counts after all messages of the batch.
    *
    * @throws StoreError retryable when the database is away (commit the same batch again: it is idempotent), else with

@@ -81,7 +81,9 @@ export class Subscriber implements Part {
     this.storeState = state;
     const { link, subscriptions } = this;
     if (link === null || subscriptions === null) return; // the hello to come says it
-    this.sayStore(link, subscriptions).catch(() => {}); // closed: the next connection begins with it
+    // Outside the share for good it would only look ready. The next connection begins with it, as it does when this one
+    // is closed already.
+    this.sayStore(link, subscriptions).catch((thrown: unknown) => this.letGo(link, toError(thrown).message));
   }
 
   /** Sends on the connection that is there, or drops it. */
@@ -174,11 +176,11 @@ export class Subscriber implements Part {
     await link.publish(this.hello(true));
   }
 
-  /** Ends the connection, so that the broker sends again what it was not told to forget. */
+  /** Ends the connection, so that the broker sends again what it was not told to forget, and takes what it refused. */
   private letGo(link: MqttLink, why: string): void {
-    if (this.link !== link) return;
+    if (this.link !== link || !link.isOpen) return;
     this.link = null;
-    this.options.log.warn(`${why}: connecting anew, so that it comes again`);
+    this.options.log.warn(`${why}: connecting anew`);
     void link.end();
   }
 

@@ -42,14 +42,19 @@ export class Subscriptions {
     return this.link.subscribe(this.own, 1);
   }
 
-  /** Joins the share or leaves it, after what was asked before. Once it has left, nothing new comes. */
+  /**
+   * Joins the share or leaves it, after what was asked before, whatever came of that. Once it has left, nothing new comes.
+   *
+   * @throws BrokerError the broker's no, or `closed`: asked again, it tries again.
+   */
   setMember(wanted: boolean): Promise<void> {
     if (this.shared.length === 0) return Promise.resolve();
-    this.turn = this.turn.then(async () => {
+    const turn = this.turn.then(async () => {
       if (this.isMember === wanted) return;
-      this.isMember = wanted;
       await (wanted ? this.link.subscribe(this.shared, 1) : this.link.unsubscribe(this.shared));
+      this.isMember = wanted;
     });
-    return this.turn;
+    this.turn = turn.catch(() => {}); // whoever asked is told
+    return turn;
   }
 }

@@ -22,7 +22,7 @@ export const RETENTION_US: Record<Kind, number> = {
 };
 
 export interface Times {
-  readonly key: Pick<Observation, 'thing' | 'keyUs' | 'timeUs' | 'foldWithinUs'>;
+  readonly key: Pick<Observation, 'thing' | 'keyUs' | 'timeUs' | 'foldWithinUs' | 'twin'>;
   /** It came without a time, and has that of its arrival. */
   readonly arrival: boolean;
 }
@@ -35,13 +35,31 @@ export function timesOf(kind: Kind, message: JsonObject, sink: SinkEnvelope | nu
     if (!mayLackATime(kind, message)) throw new PayloadError('no time', { code: 'time' });
     const content = { ...message, sink: null };
     const key = { thing: `${thing}#${contentHash(content)}`, keyUs: receivedUs, timeUs: receivedUs };
-    return { key: { ...key, foldWithinUs: FOLD_WITHIN_US }, arrival: true };
+    return { key: { ...key, foldWithinUs: FOLD_WITHIN_US, ...twinOf(kind, thing, message) }, arrival: true };
   }
   const timeUs = toMicros(observed);
   const rawUs = toMicros(sink?.observed_raw ?? observed);
   // A stock DragonSync sends whole seconds of a status, dragonsink all of them: both are one observation.
   const keyUs = kind === 'system' ? Math.floor(rawUs / SECOND_US) * SECOND_US : rawUs;
-  return { key: { thing, keyUs, timeUs }, arrival: false };
+  return { key: { thing, keyUs, timeUs, ...twinOf(kind, thing, message) }, arrival: false };
+}
+
+/**
+ * What is not the same in DragonSync's MQTT message and in its API for one observation of an aircraft: the vertical rate is
+ * in the message alone, a registration from readsb in the API alone, and only the API lets one tell that it is on the
+ * ground (upstream mqtt_sink.py publish_aircraft, aircraft.py). The rest says when it was heard, or is in the key.
+ */
+const NOT_SHARED = new Set([
+  ...['vertical_rate', 'registration', 'on_ground'],
+  ...['observed_at', 'last_update_time', 'timestamp', 'sink', 'seen_by', 'icao'],
+]);
+
+function twinOf(kind: Kind, thing: string, message: JsonObject): Pick<Observation, 'twin'> {
+  if (kind !== 'aircraft') return {};
+  const isKnown = (value: unknown): boolean => value !== null && value !== undefined && value !== '';
+  const shared = Object.entries(message).filter(([name, value]) => !NOT_SHARED.has(name) && isKnown(value));
+  shared.sort(([a], [b]) => (a < b ? -1 : 1));
+  return { twin: { name: `${thing}#${contentHash(shared)}`, thing, withinUs: FOLD_WITHIN_US } };
 }
 
 /** @throws PayloadError `time` or `retention`. */

@@ -110,6 +110,42 @@ describe('kits over HTTP', () => {
     assert.equal((await list())[0]?.['source'], 'both');
     assert.equal(await server.end(), 0, server.log());
   });
+
+  test('what a stock DragonSync sends over MQTT is stored once beside its API', async (t) => {
+    const { path, database, world, url, rows, kits } = await setUp(t);
+    await kits('add', KIT, '--api-url', url);
+    const broker = await startMosquitto({});
+    t.after(() => broker.stop());
+    const env = { DATABASE_URL: database, MQTT_BROKER_PORT: String(broker.port), SERVER_ID: 'test' };
+    const server = runDragonsink(t, ['server'], env);
+    await eventually('the subscription', () => /connected to the broker/.test(server.log()));
+    await eventually('every kind by HTTP', () => rows()['system'] === 1 && rows()['signal'] === 2);
+    const client = await connectAsync(broker.url, { protocolVersion: 5 }, false);
+    t.after(() => {
+      client.end(true);
+    });
+    const send = (topic: string, message: JsonObject) =>
+      client.publishAsync(topic, JSON.stringify(message), { qos: 1 });
+    for (const entry of world.drones() as JsonObject[]) {
+      if (entry['track_type'] === 'aircraft') {
+        const { timestamp: _, observed_at: __, ...timeless } = toMessage('aircraft', entry);
+        // As its MQTT sink has it (D16 of its faults): the registration under another name, and a rate beside.
+        await send('wardragon/aircraft', { ...timeless, seen_by: KIT, registration: '', vertical_rate: -64 });
+      } else await send('wardragon/drones', { ...toMessage('drone', entry), seen_by: KIT });
+    }
+    for (const entry of world.signals() as JsonObject[])
+      await send('wardragon/signals', { ...toMessage('signal', entry), seen_by: KIT });
+    // What comes after all of it, and so says that it was stored.
+    const last = { id: 'drone-last', seen_by: KIT, observed_at: Date.now() / 1_000 };
+    await send('wardragon/drones', last);
+    await eventually('the last one', () => rows()['drone'] === 6);
+    assert.deepEqual(rows(), { ...EACH, drone: 6 });
+    assert.equal(await server.end(), 0, server.log());
+    const db = readSqlite(path);
+    t.after(() => db.close());
+    assert.equal(db.prepare('SELECT count(*) FROM ingest_rejects').pluck().get(), 0);
+    assert.deepEqual(db.prepare('SELECT kit_id, source FROM kits').all(), [{ kit_id: KIT, source: 'both' }]);
+  });
 });
 
 describe('dragonsink kits', () => {

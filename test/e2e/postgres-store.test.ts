@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
 import { openStore } from '../../src/server/stores/open-store.js';
-import { GET_KEYS, GET_KEYS_BEFORE, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
+import { GET_KEYS, GET_KEYS_BEFORE, GET_TWINS, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
 import { readCatalogue, within } from '../fixtures/catalogue.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import {
@@ -206,6 +206,27 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
   });
 });
 
+suite('PostgreSQL: a kit that is removed with its data', () => {
+  test('a key that a commit under way gives its row again stays with it', async (t) => {
+    const harness = await newHarness(t);
+    const store = await harness.open();
+    await store.commit(batch(drone()));
+    equal(await store.kits.removeRows('drones', KIT, 10), 1);
+    const committing = new Client({ connectionString: harness.url });
+    await committing.connect();
+    t.after(() => committing.end());
+    await committing.query(`BEGIN; SELECT 1 FROM kits WHERE kit_id = '${KIT}' FOR UPDATE; SELECT * FROM ingest_keys`);
+    const removing = store.kits.removeRows('ingest_keys', KIT, 10);
+    const early = await Promise.race([removing, new Promise((resolve) => setTimeout(resolve, 200, 'waits'))]);
+    await committing.query(`
+      INSERT INTO drones (time, kit_id, drone_id, observed_raw)
+        SELECT timestamptz 'epoch' + ${T0_US} * interval '1 microsecond', '${KIT}', 'drone-1', ${T0_US};
+      UPDATE ingest_keys SET seq = 2; COMMIT`);
+    deepEqual([early, await removing], ['waits', 0]);
+    equal((await harness.rows('ingest_keys')).length, 1);
+  });
+});
+
 suite('PostgreSQL: what a commit looks up', () => {
   test('is found by index among many rows of the same drone, also before any ANALYZE', async (t) => {
     const harness = await newHarness(t);
@@ -218,6 +239,7 @@ suite('PostgreSQL: what a commit looks up', () => {
     const plans: [string, RegExp, string[]][] = [
       [GET_KEYS, /Index (Only )?Scan using ingest_keys_pkey/, ['[]']],
       [GET_KEYS_BEFORE, /Index (Only )?Scan( Backward)? using ingest_keys_pkey/, ['[]']],
+      [GET_TWINS, /Index (Only )?Scan using ingest_keys_twin/, ['[]']],
       [TABLE_PLANS.drones.occupied, BY_TIME, ['[]']],
       [TABLE_PLANS.drones.occupiedAfter, BY_TIME, ['[]', '1000']],
       [

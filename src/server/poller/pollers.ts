@@ -1,5 +1,6 @@
 // Which kits are polled, by the kits table: those that are enabled and have an `api_url`, each by one server at a time.
 // The table is read again and again, so that a change of it needs no restart.
+import { within } from '../../base/abort.js';
 import { sleep } from '../../base/backoff.js';
 import { toError } from '../../base/errors.js';
 import type { Part } from '../../base/lifecycle.js';
@@ -23,10 +24,13 @@ export interface PollersOptions {
   readonly refreshMs?: number;
 }
 
-const TIMES: PollTimes = { pollMs: 5_000, statusMs: 30_000, awayMs: 60_000 };
+/** As the guide's HTTP method has them. */
+export const TIMES: PollTimes = { pollMs: 5_000, statusMs: 30_000, awayMs: 60_000 };
 const REFRESH_MS = 30_000;
 /** Renewed at every reading; a server that dies holds its kits for so long. */
 const LEASE_REFRESHES = 3;
+/** With `kits` locked each statement hangs for half a minute: the rest of the server's stop needs its time. */
+const LEAVE_WITHIN_MS = 2_000;
 /** On the kit itself a budget of its own, beside that of `dragonsink kit` (127.0.0.88). */
 const LOCAL_ADDRESS = '127.0.0.89';
 
@@ -45,6 +49,10 @@ export class Pollers implements Part {
 
   async stop(): Promise<void> {
     this.stopping.abort();
+    await within(LEAVE_WITHIN_MS, this.leave());
+  }
+
+  private async leave(): Promise<void> {
     await this.running;
     const kitIds = [...this.polled.keys()];
     await Promise.all(kitIds.map((kitId) => this.end(kitId)));

@@ -7,13 +7,16 @@ import { hear } from './openings.js';
 import { settle } from './places.js';
 import { toRejectRows } from './rejects.js';
 import { toDataRow } from './rows.js';
-import { type ChangedState, isFold, States } from './states.js';
+import { type ChangedState, hasTwin, isFold, States } from './states.js';
 import { TABLE_OF, TABLES, type TableName } from './tables.js';
 import { takeReports } from './take-reports.js';
 import type { DataRow, KeyRow, ReplacedRow, Transaction } from './transaction.js';
 
-/** Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. */
-export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number): Promise<CommitResult> {
+/**
+ * Runs in a transaction that the caller opens and commits; whatever throws undoes all of it. With `isHeard` false the kits
+ * are as they were: it is not from them that the batch comes now.
+ */
+export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, isHeard = true): Promise<CommitResult> {
   const counts = noCounts();
   const kitIds = kitIdsOf(batch);
   // First of all: what is read below stays true until the commit, whoever else writes for these kits.
@@ -40,7 +43,7 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number):
   await takeReports(tx, book, heard, streams, nowUs);
   const ledgers = book.rows(nowUs);
   if (ledgers.length > 0) await tx.putLedgers(ledgers);
-  const changedKits = contacted(kits, batch, nowUs);
+  const changedKits = isHeard ? contacted(kits, batch, nowUs) : [];
   if (changedKits.length > 0) await tx.putKits(changedKits);
   return { counts, rejects, streams: book.committed(streamsOf(batch)) };
 }
@@ -64,9 +67,11 @@ function receive(book: LedgerBook, observations: readonly Observation[], counts:
 async function storedKeys(tx: Transaction, observations: readonly Observation[]): Promise<KeyRow[]> {
   const exact = observations.filter((observation) => !isFold(observation));
   const folds = observations.filter(isFold);
+  const twins = observations.filter(hasTwin);
   return [
     ...(exact.length === 0 ? [] : await tx.keys(exact)),
     ...(folds.length === 0 ? [] : await tx.keysBefore(folds)),
+    ...(twins.length === 0 ? [] : await tx.twins(twins)),
   ];
 }
 

@@ -5,15 +5,15 @@ import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
 import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresRefresh, makePostgresReports, makePostgresTables } from './postgres-schema.js';
-import { sqliteReports, sqliteTables } from './sqlite-schema.js';
+import { makePostgresRefresh, makePostgresReports, makePostgresTables, makePostgresTwins } from './postgres-schema.js';
+import { sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
 
 export interface Migration {
   readonly version: number;
   readonly name: string;
   postgres(query: Query): Promise<void>;
   /** The statements that do the same in SQLite. */
-  sqlite(): readonly string[];
+  sqlite(hasColumn: (table: string, column: string) => boolean): readonly string[];
 }
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -40,6 +40,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "the audit log of WarDragon Analytics' web UI",
     postgres: makePostgresAuditLog,
     sqlite: sqliteAuditLog,
+  },
+  {
+    version: 5,
+    name: 'the copies of an aircraft with and without a time',
+    postgres: makePostgresTwins,
+    sqlite: sqliteTwins,
   },
 ];
 

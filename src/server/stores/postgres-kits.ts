@@ -4,6 +4,7 @@ import { type Kit, type KitStatus, type Kits, type KitTable, leaseKey, type NewK
 import { countsPerKit, type KitCount } from './kit-counts.js';
 import type { PostgresPool } from './postgres-pool.js';
 import { transact } from './postgres-transact.js';
+import { PostgresTransaction } from './postgres-transaction.js';
 
 const timeOf = (micros: string): string => `(timestamptz 'epoch' + ${micros}::bigint * interval '1 microsecond')`;
 const microsOf = (time: string): string => `(extract(epoch FROM ${time}) * 1000000)::bigint`;
@@ -41,6 +42,16 @@ const LEASE = `
   WHERE split_part(m.value, ' ', 1) = $2 OR split_part(m.value, ' ', 2)::bigint <= $3::bigint
   RETURNING key`;
 const DATA: ReadonlySet<KitTable> = new Set(['drones', 'signals', 'system_health']);
+/** OFFSET 0: each by index, or the whole table would be read for them. */
+const rowIn = (table: string, samePart = ''): string => `
+  EXISTS (SELECT 1 FROM ${table} d WHERE d.time = ${timeOf('k.time_us')} AND d.kit_id = k.kit_id${samePart}
+    AND d.observed_raw = k.key_us OFFSET 0)`;
+const REMOVE_KEYS = `
+  DELETE FROM ingest_keys WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ingest_keys k WHERE kit_id = $1 AND NOT CASE kind
+      WHEN 'signal' THEN ${rowIn('signals', ' AND d.freq_mhz = k.part::double precision')}
+      WHEN 'system' THEN ${rowIn('system_health')}
+      ELSE ${rowIn('drones', ' AND d.drone_id = k.part')} END LIMIT $2)) RETURNING 1`;
 /** Of hypertables the oldest, by their time: rows in compressed chunks have no place that a second look would find. */
 const removeRows = (table: KitTable): string =>
   DATA.has(table)
@@ -84,7 +95,12 @@ export class PostgresKits implements Kits {
   }
 
   async removeRows(table: KitTable, kitId: string, limit: number): Promise<number> {
-    return transact(this.maintain, async (query) => (await query(removeRows(table), [kitId, limit])).length);
+    return transact(this.maintain, async (query) => {
+      if (table !== 'ingest_keys') return (await query(removeRows(table), [kitId, limit])).length;
+      // No commit is half-way between a key that is looked up and the row that it gets.
+      await new PostgresTransaction(query, 0).lockKits([kitId]);
+      return (await query(REMOVE_KEYS, [kitId, limit])).length;
+    });
   }
 
   async expire(nowUs: number): Promise<number> {

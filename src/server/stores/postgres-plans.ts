@@ -81,7 +81,7 @@ export const UNEXAMINED = `
   JOIN ingest_ledger l ON l.kit_id = r."kitId" ${ITS_REPORT}
   WHERE w.examined IS NULL OR w.examined < l.next OR (r."listingEnds" AND w.opening <> r.opening)`;
 
-const KEY = `k.kit_id AS "kitId", k.kind, k.thing, k.key_us AS "keyUs", k.time_us AS "timeUs", k.part, k.epoch, k.seq`;
+const KEY = `k.kit_id AS "kitId", k.kind, k.thing, k.key_us AS "keyUs", k.time_us AS "timeUs", k.part, k.epoch, k.seq, k.twin`;
 const SAME_THING = 'k.kit_id = r."kitId" AND k.kind = r.kind AND k.thing = r.thing';
 const KEY_COLUMNS = '"kitId" text, kind text, thing text, "keyUs" bigint';
 const NEW_KEY_COLUMNS = `${KEY_COLUMNS}, "timeUs" bigint, part text, epoch text, seq bigint`;
@@ -94,9 +94,13 @@ export const GET_KEYS_BEFORE = `
     SELECT * FROM ingest_keys k
     WHERE ${SAME_THING} AND k.key_us BETWEEN r."keyUs" - r."foldWithinUs" AND r."keyUs"
     ORDER BY k.key_us DESC LIMIT 1) k`;
+export const GET_TWINS = `
+  SELECT ${KEY} FROM ${rowsOf('"kitId" text, twin text, "keyUs" bigint, "withinUs" bigint')} CROSS JOIN LATERAL (
+    SELECT * FROM ingest_keys k WHERE k.kit_id = r."kitId" AND k.twin = r.twin
+      AND k.key_us BETWEEN r."keyUs" - r."withinUs" AND r."keyUs" + r."withinUs" OFFSET 0) k`;
 export const INSERT_KEYS = `
-  INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq)
-  SELECT * FROM ${columnsOf(1, 'text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint')}`;
+  INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq, twin)
+  SELECT * FROM ${columnsOf(1, 'text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint', 'text')}`;
 export const UPDATE_KEYS = `
   UPDATE ingest_keys k SET time_us = r."timeUs", part = r.part, epoch = r.epoch, seq = r.seq
   FROM ${rowsOf(NEW_KEY_COLUMNS)} WHERE ${SAME_THING} AND k.key_us = r."keyUs"`;

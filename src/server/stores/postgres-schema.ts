@@ -76,6 +76,14 @@ export async function makePostgresRefresh(query: Query): Promise<void> {
   await query(INGEST_REFRESH);
 }
 
+/** The aircraft that came with a time and without one. */
+export async function makePostgresTwins(query: Query): Promise<void> {
+  await query('ALTER TABLE ingest_keys ADD COLUMN IF NOT EXISTS twin text');
+  await query(
+    'CREATE INDEX IF NOT EXISTS ingest_keys_twin ON ingest_keys (kit_id, twin, key_us) WHERE twin IS NOT NULL',
+  );
+}
+
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {
   const columns: Column[] = [
     { name: 'time', type: 'time', required: true },

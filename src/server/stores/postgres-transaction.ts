@@ -21,6 +21,7 @@ import type {
   ReportRow,
   StreamId,
   Transaction,
+  TwinKey,
 } from './transaction.js';
 
 type StoredKey = Omit<KeyRow, 'identity'> & { readonly epoch: string | null; readonly seq: number | null };
@@ -85,8 +86,13 @@ export class PostgresTransaction implements Transaction {
     return (await this.send<StoredKey>(plans.GET_KEYS_BEFORE, folds)).map(toKeyRow);
   }
 
+  async twins(keys: readonly TwinKey[]): Promise<KeyRow[]> {
+    const wanted = keys.map(({ kitId, keyUs, twin: { name, withinUs } }) => ({ kitId, twin: name, keyUs, withinUs }));
+    return (await this.send<StoredKey>(plans.GET_TWINS, wanted)).map(toKeyRow);
+  }
+
   async insertKeys(rows: readonly KeyRow[]): Promise<void> {
-    const values = rows.map(({ kitId, kind, thing, keyUs, timeUs, part, identity }) => [
+    const values = rows.map(({ kitId, kind, thing, keyUs, timeUs, part, identity, twin }) => [
       kitId,
       kind,
       thing,
@@ -95,8 +101,9 @@ export class PostgresTransaction implements Transaction {
       part,
       identity?.epoch ?? null,
       identity?.seq ?? null,
+      twin,
     ]);
-    await this.query(plans.INSERT_KEYS, toArrays(values, 8));
+    await this.query(plans.INSERT_KEYS, toArrays(values, 9));
   }
 
   async updateKeys(rows: readonly KeyRow[]): Promise<void> {

@@ -24,7 +24,7 @@ export async function storeRetried(
   }
   const batch = { observations, rejects: [], contacts: [], reports: [] };
   // Whoever tries again is no contact of the kit: its last one stays.
-  const { counts } = await commitBatch(tx, batch, lastContactUs);
+  const { counts } = await commitBatch(tx, batch, lastContactUs, false);
   const all = Object.values(counts);
   if (all.some(({ stored }) => stored > 0)) return 'stored';
   return all.some(({ merged }) => merged > 0) ? 'merged' : 'duplicate';

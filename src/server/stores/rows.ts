@@ -10,7 +10,7 @@ import type { DataRow, NaturalKey } from './transaction.js';
 const MAX_INTEGER = 2 ** 31 - 1;
 
 /** @throws StoreError `data` when a value does not fit its column, or a column of the primary key is missing. */
-export function toDataRow({ key, timeUs, identity, winner }: ChangedState): DataRow {
+export function toDataRow({ key, twin, timeUs, identity, winner }: ChangedState): DataRow {
   const table = DATA_TABLES[TABLE_OF[key.kind]];
   const values = fitColumns(table, key.kind, winner);
   return {
@@ -21,6 +21,7 @@ export function toDataRow({ key, timeUs, identity, winner }: ChangedState): Data
     timeUs: checkTime(timeUs),
     part: partOf(table, values),
     identity,
+    twin,
     values: [...values, ...ownValues(table, key, identity, winner)],
   };
 }

@@ -47,8 +47,16 @@ const KEYS: Readonly<Record<KitTable, string>> = {
   ingest_ledger: 'kit_id, epoch, kind',
 };
 
-const removeRows = (table: KitTable): string =>
-  `DELETE FROM ${table} WHERE (${KEYS[table]}) IN (SELECT ${KEYS[table]} FROM ${table} WHERE kit_id = ? LIMIT ?)`;
+const KEY_TIME =
+  "strftime('%Y-%m-%dT%H:%M:%S', k.time_us / 1000000, 'unixepoch') || printf('.%06dZ', k.time_us % 1000000)";
+const rowIn = (table: string, samePart = ''): string =>
+  `EXISTS (SELECT 1 FROM ${table} d WHERE d.time = ${KEY_TIME} AND d.kit_id = k.kit_id${samePart} AND d.observed_raw = k.key_us)`;
+const HAS_NO_ROW = `
+  AND NOT CASE kind WHEN 'signal' THEN ${rowIn('signals', ' AND d.freq_mhz = CAST(k.part AS REAL)')}
+    WHEN 'system' THEN ${rowIn('system_health')} ELSE ${rowIn('drones', ' AND d.drone_id = k.part')} END`;
+const removeRows = (table: KitTable): string => `
+  DELETE FROM ${table} WHERE (${KEYS[table]}) IN (
+    SELECT ${KEYS[table]} FROM ${table} k WHERE kit_id = ?${table === 'ingest_keys' ? HAS_NO_ROW : ''} LIMIT ?)`;
 
 interface StoredKit {
   readonly kit_id: string;

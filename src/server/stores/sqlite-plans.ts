@@ -40,12 +40,14 @@ export const UNEXAMINED = `
   SELECT l.kit_id, l.epoch, l.kind ${LEDGER_AND_REPORT}
   WHERE l.kit_id = :kitId AND (r.examined IS NULL OR r.examined < l.next OR (:listingEnds = 1 AND r.opening <> :opening))`;
 
-const KEY = 'SELECT kit_id, kind, thing, key_us, time_us, part, epoch, seq FROM ingest_keys';
+const KEY = 'SELECT kit_id, kind, thing, key_us, time_us, part, epoch, seq, twin FROM ingest_keys';
 const THING = 'kit_id = ? AND kind = ? AND thing = ?';
 export const GET_KEY = `${KEY} WHERE ${THING} AND key_us = ?`;
 export const GET_KEY_BEFORE = `${KEY} WHERE ${THING} AND key_us BETWEEN ? AND ? ORDER BY key_us DESC LIMIT 1`;
+export const GET_TWINS = `${KEY} WHERE kit_id = ? AND twin = ? AND key_us BETWEEN ? AND ?`;
 export const INSERT_KEY = `
-  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us, twin)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 export const UPDATE_KEY = `
   UPDATE ingest_keys SET time_us = ?, part = ?, epoch = ?, seq = ? WHERE ${THING} AND key_us = ?`;
 
@@ -107,6 +109,7 @@ export const PRUNE_SURPLUS_REJECTS = `
     LIMIT ?)`;
 
 export const TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+export const HAS_COLUMN = 'SELECT 1 FROM pragma_table_info(?) WHERE name = ?';
 export const GET_META = 'SELECT value FROM ingest_meta WHERE key = ?';
 export const ADD_META = 'INSERT OR IGNORE INTO ingest_meta (key, value) VALUES (?, ?)';
 export const PUT_META = 'INSERT OR REPLACE INTO ingest_meta (key, value) VALUES (?, ?)';

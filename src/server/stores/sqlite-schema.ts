@@ -34,6 +34,15 @@ const INGEST = [
   'CREATE TABLE IF NOT EXISTS ingest_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
 ];
 
+/** The aircraft that came with a time and without one. SQLite can't be told to add a column only where it is missing. */
+export function sqliteTwins(hasColumn: (table: string, column: string) => boolean): string[] {
+  const column = hasColumn('ingest_keys', 'twin') ? [] : ['ALTER TABLE ingest_keys ADD COLUMN twin TEXT'];
+  return [
+    ...column,
+    'CREATE INDEX IF NOT EXISTS ingest_keys_twin ON ingest_keys (kit_id, twin, key_us) WHERE twin IS NOT NULL',
+  ];
+}
+
 /** The kits' half of the ledger. */
 export function sqliteReports(): string[] {
   return [

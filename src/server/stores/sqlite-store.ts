@@ -72,7 +72,9 @@ class SqliteTarget implements MigrationTarget {
   async apply(migration: Migration, newStoreId: string): Promise<void> {
     await this.db.transaction(() => {
       if (readVersion(this.db) >= migration.version) return;
-      for (const sql of migration.sqlite()) this.db.run(sql);
+      const hasColumn = (table: string, column: string): boolean =>
+        this.db.statement(plans.HAS_COLUMN).get(table, column) !== undefined;
+      for (const sql of migration.sqlite(hasColumn)) this.db.run(sql);
       this.db.statement(plans.PUT_META).run('schema_version', String(migration.version));
       this.db.statement(plans.ADD_META).run('store_id', newStoreId);
     }, true);

@@ -32,6 +32,7 @@ import type {
   ReportRow,
   StreamId,
   Transaction,
+  TwinKey,
 } from './transaction.js';
 
 export class SqliteTransaction implements Transaction {
@@ -115,9 +116,17 @@ export class SqliteTransaction implements Transaction {
     return (rows as (StoredKey | undefined)[]).filter((row) => row !== undefined).map(toKeyRow);
   }
 
+  async twins(keys: readonly TwinKey[]): Promise<KeyRow[]> {
+    const find = this.db.statement(plans.GET_TWINS);
+    const rows = keys.flatMap(({ kitId, keyUs, twin: { name, withinUs } }) =>
+      find.all(kitId, name, keyUs - withinUs, keyUs + withinUs),
+    );
+    return (rows as StoredKey[]).map(toKeyRow);
+  }
+
   async insertKeys(rows: readonly KeyRow[]): Promise<void> {
     const insert = this.db.statement(plans.INSERT_KEY);
-    for (const row of rows) insert.run(...keyValues(row));
+    for (const row of rows) insert.run(...keyValues(row), row.twin);
   }
 
   async updateKeys(rows: readonly KeyRow[]): Promise<void> {
@@ -177,10 +186,11 @@ interface StoredKey {
   readonly part: string;
   readonly epoch: string | null;
   readonly seq: number | null;
+  readonly twin: string | null;
 }
 
-function toKeyRow({ kit_id: kitId, kind, thing, key_us: keyUs, time_us: timeUs, part, epoch, seq }: StoredKey): KeyRow {
-  return { kitId, kind, thing, keyUs, timeUs, part, identity: epoch === null || seq === null ? null : { epoch, seq } };
+function toKeyRow({ kit_id: kitId, key_us: keyUs, time_us: timeUs, epoch, seq, ...row }: StoredKey): KeyRow {
+  return { ...row, kitId, keyUs, timeUs, identity: epoch === null || seq === null ? null : { epoch, seq } };
 }
 
 function keyValues({ kitId, kind, thing, keyUs, timeUs, part, identity }: KeyRow): unknown[] {

@@ -1,7 +1,7 @@
 // What one batch needs of a database: the few bulk operations in which the commit is written, once for both.
 import type { Kind } from '../../schema/kinds.js';
 import type { Range } from '../../schema/ranges.js';
-import type { ColumnValue, Identity, Reject } from '../store.js';
+import type { ColumnValue, Identity, Reject, Twin } from '../store.js';
 import type { TableName } from './tables.js';
 
 export interface KitRow {
@@ -89,6 +89,10 @@ export interface FoldKey extends NaturalKey {
   readonly foldWithinUs: number;
 }
 
+export interface TwinKey extends NaturalKey {
+  readonly twin: Twin;
+}
+
 /** A primary key: `part` is the drone id, the frequency as text, or '' for a kit's health. */
 export interface Place {
   readonly kitId: string;
@@ -101,6 +105,8 @@ export interface KeyRow extends NaturalKey {
   readonly timeUs: number;
   readonly part: string;
   readonly identity: Identity | null;
+  /** The name that it shares with its copy with, or without, a time; null for what has no such copy. */
+  readonly twin: string | null;
 }
 
 /** A row of a data table: a value, checked, for each column after `time` and `kit_id`. */
@@ -144,6 +150,8 @@ export interface Transaction {
   keys(keys: readonly NaturalKey[]): Promise<KeyRow[]>;
   /** For each, the latest one at or before `keyUs`, at most `foldWithinUs` before. */
   keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]>;
+  /** Those that have the same twin, with a time or without. */
+  twins(keys: readonly TwinKey[]): Promise<KeyRow[]>;
   /** Fails when one exists. */
   insertKeys(rows: readonly KeyRow[]): Promise<void>;
   /** Puts the new place and identity of keys that exist. */

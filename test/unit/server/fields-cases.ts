@@ -266,7 +266,7 @@ export function fieldCases(build: Build): void {
       const messages = [
         { ...toMessage('aircraft', entry), seen_by: KIT },
         { icao: 'ABC123', seen_by: KIT, observed_at: FIRST_S + 1 },
-        { icao: 'abc123', seen_by: KIT },
+        { icao: 'abc123', seen_by: KIT, alt: 1_000 },
       ];
       const observations = messages.flatMap(
         (message) =>

@@ -10,7 +10,8 @@ import { Batcher } from '../../../src/server/batcher.js';
 import { Decoder } from '../../../src/server/decode.js';
 import type { Kit } from '../../../src/server/kits.js';
 import { Answers } from '../../../src/server/poller/answers.js';
-import { Pollers } from '../../../src/server/poller/pollers.js';
+import { KitPoller } from '../../../src/server/poller/kit-poller.js';
+import { Pollers, TIMES } from '../../../src/server/poller/pollers.js';
 import type { Store } from '../../../src/server/store.js';
 import { openStore } from '../../../src/server/stores/open-store.js';
 import { type ApiContent, SimulatedDragonSync } from '../../../src/simulate/dragonsync-api.js';
@@ -171,6 +172,53 @@ test('of two servers one polls; when it leaves, the other goes on at once', asyn
   await one.stop();
   const asked = api.requests;
   await eventually('the second', () => api.requests > asked);
+});
+
+test('leaving does not wait for a kits table that answers nobody', { timeout: 20_000 }, async (t) => {
+  const { store, decoder, batcher, log } = await setUp(t);
+  const { url } = await serve(t, still());
+  await put(store, url);
+  for (const hangs of ['list', 'answered', 'lease'] as const) {
+    let asked = 0;
+    const hang = () => {
+      asked += 1;
+      return new Promise<never>(() => {});
+    };
+    const kits = new Proxy(store.kits, {
+      get: (all, name) => (name === hangs ? hang : Reflect.get(all, name).bind(all)),
+    });
+    const pollers = new Pollers({ kits, serverId: hangs, topics: DEFAULT_TOPICS, decoder, batcher, log });
+    pollers.start();
+    await eventually(`${hangs} is asked`, () => asked > 0);
+    const startedMs = performance.now();
+    await pollers.stop();
+    const tookMs = performance.now() - startedMs;
+    ok(tookMs < 4_000, `${hangs}: ${tookMs} ms, of the 8 s that a whole server has`);
+    await store.kits.lease([KIT], hangs, 1, 1); // what the hanging ones still hold
+  }
+});
+
+test("the shipped times are the guide's, and within the kit's budget of 100 requests a minute", async (t) => {
+  const { store, batcher, log, decoder } = await setUp(t);
+  await put(store, 'http://kit');
+  const asked = { drones: 0, signals: 0, status: 0 };
+  const answer = async (what: keyof typeof asked) => {
+    asked[what] += 1;
+    return what === 'status' ? null : [];
+  };
+  const source = {
+    drones: () => answer('drones') as Promise<JsonObject[]>,
+    signals: () => answer('signals') as Promise<JsonObject[]>,
+    status: () => answer('status') as Promise<null>,
+  };
+  const answers = new Answers({ kitId: KIT, apiUrl: 'http://kit', topics: DEFAULT_TOPICS, decoder });
+  const times = { ...TIMES, pollMs: 5 };
+  const poller = new KitPoller({ kitId: KIT, source, answers, batcher, kits: store.kits, times, log });
+  await eventually('some turns', () => asked.signals >= 6);
+  await poller.stop();
+  deepEqual(asked, { drones: asked.signals, signals: asked.signals, status: 1 }, 'each once a turn, the status apart');
+  deepEqual([TIMES.pollMs, TIMES.statusMs], [5_000, 30_000]);
+  equal((2 * 60_000) / TIMES.pollMs + 60_000 / TIMES.statusMs, 26);
 });
 
 test('429 is waited out, and nothing is asked meanwhile', async (t) => {

@@ -11,11 +11,13 @@ import { registryCases } from './store-registry-cases.js';
 import { rejectCases } from './store-reject-cases.js';
 import { reportCases } from './store-report-cases.js';
 import { rowCases } from './store-row-cases.js';
+import { twinCases } from './store-twin-cases.js';
 
 export function storeContract(name: string, build: Build, { inChunks } = { inChunks: false }): void {
   suite(`${name}: rows`, () => rowCases(build));
   suite(`${name}: fields`, () => fieldCases(build));
   suite(`${name}: the same observation again`, () => mergeCases(build));
+  suite(`${name}: aircraft with and without a time`, () => twinCases(build));
   suite(`${name}: ledger and rejects`, () => ledgerCases(build));
   suite(`${name}: what was rejected`, () => rejectCases(build));
   suite(`${name}: what kits report`, () => reportCases(build));

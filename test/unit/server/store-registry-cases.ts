@@ -1,9 +1,10 @@
 // The contract of a store, about the registry of kits beside what commits do to it.
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { KIT_TABLES, type Kit, SILENT_US } from '../../../src/server/kits.js';
+import { KIT_TABLES, type Kit, type KitTable, SILENT_US } from '../../../src/server/kits.js';
 import type { Store } from '../../../src/server/store.js';
 import {
+  aircraft,
   at,
   batch,
   contact,
@@ -135,6 +136,30 @@ export function registryCases(build: Build): void {
     }
     deepEqual((await store.kits.counts()).get('other'), counts.get('other'));
     equal((await store.ledger('other')).length, 3);
+  });
+
+  test('what a kit sends while it is removed keeps its key: sent once more, it is no second row', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open();
+    const sent = (n: number) => {
+      const over = { identity: at(n), keyUs: NOW_US + n, timeUs: NOW_US + n };
+      const placed = { ...over, timeUs: NOW_US + Math.min(n, 3) }; // two at one place: the second moves
+      const frequency = { columns: { freq_mhz: 433.92 } };
+      return [drone(over), aircraft(placed), signal({ ...placed, ...frequency }), system(placed)];
+    };
+    const pass = async (tables: readonly KitTable[]): Promise<void> => {
+      for (const table of tables) while ((await store.kits.removeRows(table, KIT, 3)) >= 3);
+    };
+    await store.commit(batch(...sent(1), ...sent(2)));
+    await pass(KIT_TABLES.slice(0, 3));
+    await store.commit(batch(...sent(2).map((one) => ({ ...one, identity: at(7) })), ...sent(3), ...sent(4)));
+    await pass(KIT_TABLES.slice(3));
+    const once = { drone: 3, aircraft: 3, signal: 3, system: 3 };
+    deepEqual((await store.counts()).rows, once);
+    equal((await harness.rows('ingest_keys')).length, 12);
+    await store.commit(batch(...sent(2), ...sent(3), ...sent(4)));
+    deepEqual([(await store.counts()).rows, (await store.counts()).doubled], [once, 0]);
+    equal((await harness.rows('ingest_keys')).length, 12);
   });
 
   test('a kit is polled by one server at a time, until that lets go or is not heard of', async (t) => {

@@ -6,7 +6,7 @@ import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import { Decoder } from '../../../src/server/decode.js';
 import { MAX_KEPT_BYTES, type Retried, retry, type StoredReject } from '../../../src/server/rejects.js';
 import type { Store } from '../../../src/server/store.js';
-import { at, batch, drone, EPOCH, KIT, reject, signal, T0_US, whole } from './store-batches.js';
+import { at, batch, contact, drone, EPOCH, KIT, reject, signal, T0_US, whole } from './store-batches.js';
 import type { Build } from './store-harness.js';
 
 const NOW_US = T0_US + 60e6;
@@ -71,6 +71,21 @@ export function rejectCases(build: Build): void {
     await store.commit(batch(drone({ identity: at(1) })));
     deepEqual((await store.ledger())[0]?.refused, 1, 'from then on a resend is one');
     equal((await store.counts()).rows.drone, 2);
+  });
+
+  test('to try one again is no contact of its kit, and one that was removed is not online by it', async (t) => {
+    const store = await (await build(t)).open(() => NOW_US);
+    const kitNow = async () => (await store.kits.list()).map(({ status, lastSeenUs }) => [status, lastSeenUs]);
+    const rejects = [1, 2].map((seq) => reject({ identity: at(seq), payload: good({ sink: { ...SINK, seq } }) }));
+    await store.commit(batch(drone({ identity: at(3), keyUs: T0_US - 9, timeUs: T0_US - 9 })));
+    await store.commit(whole({ rejects, contacts: [contact({ atUs: T0_US - 5, online: false })] }));
+    const [second, first] = await store.rejects.newest({}, 2);
+    ok(first !== undefined && second !== undefined);
+    equal((await again(store, first)).outcome, 'stored');
+    deepEqual(await kitNow(), [['offline', T0_US - 9]]);
+    await store.kits.remove(KIT);
+    equal((await again(store, second)).outcome, 'merged');
+    deepEqual(await kitNow(), [['offline', null]]);
   });
 
   test('one whose observation came another way is merged; one that is there already is let go', async (t) => {
