@@ -78,6 +78,9 @@ export class PublishSession {
   private readonly ackWindow: AckWindow;
   private readonly settling: Settling;
   private readonly refusals = new Map<number, number>();
+  /** How many messages the broker has confirmed or refused. */
+  private answered = 0;
+  private answeredSeen = 0;
   private backlogInFlight = 0;
   private backlogUptoId: number;
   private lanes: Lanes;
@@ -105,6 +108,13 @@ export class PublishSession {
 
   get idle(): boolean {
     return this.inFlight.size === 0;
+  }
+
+  /** False when something is on its way and the broker has said nothing of anything since the last call. */
+  takeProgress(): boolean {
+    const moved = this.idle || this.answered > this.answeredSeen;
+    this.answeredSeen = this.answered;
+    return moved;
   }
 
   /** Call it once a second: sends again what is due, and notices when no server answers. */
@@ -299,6 +309,7 @@ export class PublishSession {
   }
 
   private leaveFlight(row: SpoolRow): void {
+    this.answered += 1;
     if (this.inFlight.get(row.id)?.replay) this.backlogInFlight -= 1;
     this.inFlight.delete(row.id);
   }

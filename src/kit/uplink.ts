@@ -5,6 +5,7 @@ import { keepLinked } from '../base/keep-linked.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
 import { type LinkOptions, type MqttLink, openLink } from '../base/mqtt-link.js';
+import { Pulse } from '../base/pulse.js';
 import type { Identity } from './identity.js';
 import type { LastValues } from './last-values.js';
 import type { Publisher } from './publisher.js';
@@ -34,6 +35,7 @@ export class Uplink implements Part {
   readonly name = 'uplink';
   connected = false;
   reconnects = 0;
+  readonly pulse = new Pulse();
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private everConnected = false;
@@ -60,6 +62,7 @@ export class Uplink implements Part {
       backoff: new Backoff(BACKOFF),
       log,
       signal,
+      pulse: this.pulse,
     });
   }
 

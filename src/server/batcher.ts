@@ -41,6 +41,8 @@ const MAX_WAITING_ONCE = 5_000;
 /** A commit that takes longer waits for something: that is no kit's fault. */
 const SLOW_MS = 2_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
+/** Longer than a try may take, with its timeouts, and the wait for the next. */
+const STUCK_MS = 120_000;
 
 export class Batcher {
   readonly counts: CommitCounts = noCounts();
@@ -59,6 +61,8 @@ export class Batcher {
   private droppedNow = 0;
   private worksSinceMs = performance.now();
   private committedMs = 0;
+  /** When a try to commit last began or ended, or the first message came to an empty queue. */
+  private movedMs = 0;
   /** Since when each commit under way runs, the oldest first. */
   private readonly commits = new Map<Batch, number>();
   /** Who waits for room. */
@@ -98,6 +102,7 @@ export class Batcher {
       this.droppedNow += 1;
       return undefined;
     }
+    if (this.lanes.size === 0 && this.waiting.size === 0) this.movedMs = performance.now();
     this.waiting.push(owner, received);
     this.recorder.waiting(this.waiting.size);
     if (comesOnce) this.waitingOnce += 1;
@@ -122,6 +127,13 @@ export class Batcher {
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.lanes);
+  }
+
+  /** Something is to be done, and no try to commit it begins or ends. An outage is not that: it is tried again and again. */
+  get isStuck(): boolean {
+    if (this.waiting.size + this.lanes.size === 0) return false;
+    const [oldestMs = Number.POSITIVE_INFINITY] = this.commits.values();
+    return performance.now() - Math.min(this.movedMs, oldestMs) > STUCK_MS;
   }
 
   private get works(): boolean {
@@ -191,8 +203,7 @@ export class Batcher {
     for (;;) {
       const startedMs = performance.now();
       try {
-        this.commits.set(batch, startedMs);
-        const result = await this.options.store.commit(batch).finally(() => this.commits.delete(batch));
+        const result = await this.tryCommit(batch, startedMs);
         this.healthy();
         this.tell(() => this.recorder.committed(batch, result, (this.committedMs - startedMs) / 1_000));
         return result;
@@ -204,6 +215,17 @@ export class Batcher {
         await sleep(this.backoff.next(), this.stopping.signal);
         if (this.stopping.signal.aborted) return null;
       }
+    }
+  }
+
+  private async tryCommit(batch: Batch, startedMs: number): Promise<CommitResult> {
+    this.commits.set(batch, startedMs);
+    this.movedMs = startedMs;
+    try {
+      return await this.options.store.commit(batch);
+    } finally {
+      this.commits.delete(batch);
+      this.movedMs = performance.now();
     }
   }
 

@@ -171,7 +171,7 @@ function linkLibraries(native) {
 }
 
 /** False when this is not Debian, or not root. The packages' services are not started: the tests start their own. */
-function aptInstall(packages) {
+export function aptInstall(packages) {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
   say(`installing ${packages.join(', ')}: apt-get`);
   const ours = !existsSync(POLICY);
