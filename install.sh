@@ -37,8 +37,9 @@ renewed=no      # something changed that a running service has to be started aga
 doing=
 found=          # where DragonSync is, for people
 ds_config=
-ds_port=
-declare -a made=() notes=() was_active=()
+ds_port=8088
+draft=          # the configuration to be, for a machine that has none
+declare -a made=() notes=() was_active=() copies=() filled=()
 
 say() { printf '%s\n' "$*"; }
 note() { notes+=("$*"); }
@@ -257,8 +258,9 @@ find_dragonsync() {
     [[ $name == /* ]] && ds_config=$prefix$name || ds_config=$prefix$folder/$name
     [[ -r $ds_config ]] || ds_config=
   fi
-  [[ -z $ds_config ]] || ds_port=$(ini_value "$ds_config" SETTINGS api_port)
-  [[ $ds_port =~ ^[0-9]+$ ]] || ds_port=8088
+  local named
+  named=$([[ -z $ds_config ]] || ini_value "$ds_config" SETTINGS api_port)
+  if [[ $named =~ ^[0-9]+$ ]]; then ds_port=$named; fi
   if [[ -z $found ]] && is_taken "$ds_port"; then found="an API on port $ds_port"; fi
   if [[ -z $found ]]; then
     note "DragonSync was not found here; dragonsink waits for its API at http://127.0.0.1:$ds_port ([DRAGONSYNC] api_url)"
@@ -286,14 +288,14 @@ take_over() {
         [[ $key == mqtt_ca_cert ]] && key=mqtt_ca_file
         file=$value
         [[ $file == /* ]] || file=$(dirname "${ds_config#"$prefix"}")/$file
-        if [[ -r $prefix$file ]]; then
-          install -m 0640 -o 0 -g "$gid" "$prefix$file" "$etc/$(basename "$file")"
+        if [[ -f $prefix$file ]]; then
+          copies+=("$prefix$file")
           value=/etc/dragonsink/$(basename "$file")
         fi
         ;;
     esac
-    if set_key "$1" MQTT "$key" "$value"; then
-      taken+=("$key")
+    if set_key "$draft" MQTT "$key" "$value"; then
+      filled+=("$key")
     else
       note "$key in [MQTT] of ${ds_config#"$prefix"} is no setting of dragonsink, and was left out"
     fi
@@ -426,41 +428,44 @@ make_folder() {
     change "make $path ($mode)" install -d -m "$mode" -o "$owner" -g "${gid:-0}" "$path"
 }
 
-write_config() {
-  local draft
-  # Beside, and put in place when it is whole.
-  draft=$(mktemp "$config.XXXXXX")
+# The first configuration, as it will be: FILE, or the template with what is known of this machine.
+draft_config() {
+  draft=$(mktemp)
+  trap 'rm -f "$draft"' EXIT
   if [[ -n $config_file ]]; then
     cat "$config_file" >"$draft"
-  else
-    cat "$program/$template" >"$draft"
-    fill_in "$draft"
+    local wrong_with_it
+    wrong_with_it=$(complaints "$draft")
+    [[ -z $wrong_with_it ]] || die "$config_file can't be used:"$'\n'"$wrong_with_it" 'mend it, and run it again'
+    return
   fi
-  chmod 0640 "$draft"
-  chown "0:$gid" "$draft"
-  mv -T "$draft" "$config"
-}
-
-# What is known of this machine.
-fill_in() {
+  cat "$program/$template" >"$draft"
   local port
   if [[ $role == server ]]; then
     port=$(free_port 8095)
-    ((port == 8095)) || set_key "$1" '' HTTP_PORT "$port"
+    ((port == 8095)) || fill_in '' HTTP_PORT "$port"
     return
   fi
-  local -a taken=()
-  ((ds_port == 8088)) || set_key "$1" DRAGONSYNC api_url "http://127.0.0.1:$ds_port"
+  ((ds_port == 8088)) || fill_in DRAGONSYNC api_url "http://127.0.0.1:$ds_port"
   port=$(free_port 4290)
-  ((port == 4290)) || set_key "$1" KIT status_port "$port"
-  take_over "$1"
-  ((${#taken[@]} == 0)) || note "taken over from [MQTT] of ${ds_config#"$prefix"}: ${taken[*]}"
+  ((port == 4290)) || fill_in KIT status_port "$port"
+  take_over
+}
+
+fill_in() {
+  set_key "$draft" "$@"
+  filled+=("$2")
 }
 
 make_config() {
   if [[ ! -e $config ]]; then
     renewed=yes
-    change "write $config (0640), from ${config_file:-$template}" write_config
+    local one with=''
+    for one in "${copies[@]}"; do
+      change "copy $one to $etc (0640)" install -m 0640 -o 0 -g "${gid:-0}" "$one" "$etc/$(basename "$one")"
+    done
+    ((${#filled[@]} == 0)) || with=", with ${filled[*]}"
+    change "write $config (0640), from ${config_file:-$template}$with" write_config
     return
   fi
   if [[ -n $config_file ]] && ! cmp -s "$config_file" "$config"; then
@@ -470,6 +475,13 @@ make_config() {
     put_beside "$program/$template"
     note "the template of $config has changed; the new one lies beside it as $(basename "$config").new"
   fi
+}
+
+# Beside, and put in place when it is whole: a cut must not leave half of it.
+write_config() {
+  install -m 0640 -o 0 -g "$gid" "$draft" "$config.part"
+  sync "$config.part"
+  mv -T "$config.part" "$config"
 }
 
 put_beside() {
@@ -484,13 +496,6 @@ complaints() {
   else
     answer=$(env -i PATH="$PATH" "$program/bin/node" --env-file="$1" "$program/dist/main.js" config check --server 2>&1) || say "$answer"
   fi
-}
-
-check_config_file() {
-  [[ -n $config_file ]] || return 0
-  local wrong_with_it
-  wrong_with_it=$(complaints "$config_file")
-  [[ -z $wrong_with_it ]] || die "$config_file can't be used:"$'\n'"$wrong_with_it" 'mend it, and run it again'
 }
 
 check_port() {
@@ -576,13 +581,14 @@ start() {
     note "nothing was started: $prefix is not the running system"
     return
   fi
-  change 'tell systemd' systemctl daemon-reload
   local problems='' one
-  if [[ $dry_run == no ]]; then problems=$(complaints "$config"); fi
+  if [[ -e $config ]]; then problems=$(complaints "$config"); else problems=$(complaints "$draft"); fi
   if [[ -n $problems ]]; then
-    note "$service is not started: $config is not complete yet"$'\n'"$problems"
+    note "$service can't start before its configuration is complete:"$'\n'"$problems"
     is_ready=no
-  elif [[ $renewed == yes ]] || ! systemctl is-active --quiet "$service"; then
+  fi
+  change 'tell systemd' systemctl daemon-reload
+  if [[ $is_ready == yes ]] && { [[ $renewed == yes ]] || ! systemctl is-active --quiet "$service"; }; then
     change "start $service" start_service "$service"
   fi
   for one in "${was_active[@]}"; do
@@ -653,7 +659,7 @@ install_all() {
   fi
   mend
   stage
-  check_config_file
+  [[ -e $config ]] || draft_config
   check_enrol_file
   check_spool
   make_user

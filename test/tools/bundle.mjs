@@ -56,7 +56,9 @@ function nativeModule(arch) {
     filter: (path) => relative(join(ROOT, 'node_modules/better-sqlite3'), path) !== 'build',
   });
   const prefix = crossPrefix(arch);
-  const env = { ...process.env, CC: `${prefix}gcc`, CXX: `${prefix}g++`, AR: `${prefix}ar` };
+  // What npm was told of the machine's own Node would win over --nodedir.
+  const own = Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_config_'));
+  const env = { ...Object.fromEntries(own), CC: `${prefix}gcc`, CXX: `${prefix}g++`, AR: `${prefix}ar` };
   const options = [
     'rebuild',
     '--release',
@@ -106,8 +108,14 @@ function productionModules() {
   const sqlite = join(fresh, 'node_modules/better-sqlite3');
   for (const name of ['deps', 'src', 'binding.gyp', 'build'])
     rmSync(join(sqlite, name), { recursive: true, force: true });
+  for (const file of filesBelow(join(fresh, 'node_modules'))) if (isForDevelopers(file)) rmSync(file);
   renameSync(fresh, folder);
   return join(folder, 'node_modules');
+}
+
+/** Thousands of small files, which every copy and checksum would carry along. */
+function isForDevelopers(file) {
+  return /\.(map|[cm]?ts|md|markdown|flow)$/.test(file) && !/licen[cs]e|notice/i.test(basename(file));
 }
 
 const LAUNCHER = `#!/bin/sh
