@@ -599,7 +599,7 @@ start() {
 start_service() {
   systemctl restart "$1" 2>/dev/null && return 0
   local log
-  log=$(journalctl --unit "$1" --lines 8 --no-pager --output cat 2>/dev/null || true)
+  log=$(journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true)
   if [[ $swapped == yes && -e $opt.old && ${#was_active[@]} -gt 0 ]]; then
     go_back
     made=()
