@@ -2,9 +2,10 @@
 // starts, spools, publishes and drains.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { VERSION } from '../../src/base/version.js';
 import type { KitStatus } from '../../src/schema/status.js';
 import { LinkProxy } from '../../src/simulate/link-proxy.js';
@@ -59,10 +60,19 @@ async function drain(t: TestContext, arch: Arch, bundle: string): Promise<void> 
   assert.equal(await ended, 0);
 }
 
-describe('the bundle', () => {
-  for (const arch of ['x64', 'arm64'] as const) {
-    test(`for ${arch} has what it needs, and no more`, (t) => {
-      const bundle = unpack(arch, tempFolder(t));
+for (const arch of ['x64', 'arm64'] as const) {
+  describe(`the bundle for ${arch}`, () => {
+    let scratch: string;
+    let bundle: string;
+
+    before(() => {
+      scratch = mkdtempSync(join(tmpdir(), 'dragonsink-bundle-'));
+      bundle = unpack(arch, scratch);
+    });
+
+    after(() => rmSync(scratch, { recursive: true, force: true }));
+
+    test('has what it needs, and no more', () => {
       execFileSync('sha256sum', ['--check', '--quiet', '--strict', 'SHA256SUMS'], { cwd: bundle });
       for (const name of [
         'install.sh',
@@ -87,8 +97,7 @@ describe('the bundle', () => {
       assert.ok(!readdirSync(bundle).includes('test'));
     });
 
-    test(`for ${arch} asks for no newer glibc than Ubuntu 22.04 has`, (t) => {
-      const bundle = unpack(arch, tempFolder(t));
+    test('asks for no newer glibc than Ubuntu 22.04 has', () => {
       for (const name of ['bin/node', 'node_modules/better-sqlite3/build/Release/better_sqlite3.node']) {
         const file = join(bundle, name);
         assert.equal(readFileSync(file).readUInt16LE(18), ELF_MACHINE[arch], `${name} is for ${arch}`);
@@ -102,11 +111,10 @@ describe('the bundle', () => {
       }
     });
 
-    test(`for ${arch} starts, spools, publishes and drains`, async (t) => {
-      const bundle = unpack(arch, tempFolder(t));
+    test('starts, spools, publishes and drains', async (t) => {
       const [command = '', ...args] = [...node(arch, bundle), join(bundle, 'dist/main.js'), '--version'];
       assert.equal(execFileSync(command, args, { encoding: 'utf8' }).trim(), VERSION);
       await drain(t, arch, bundle);
     });
-  }
-});
+  });
+}
