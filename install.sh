@@ -11,7 +11,7 @@ Installs dragonsink on a kit, beside DragonSync. Run again, it upgrades. It need
 
   --server         install the server instead: beside the broker and the database
   --config FILE    the configuration to begin with (config.ini; with --server the environment file)
-  --enrol FILE     the file that `dragonsink enrol` made for this kit on the server
+  --enrol FILE     the file that `dragonsink enrol` made on the server for this kit (with --server: for a server)
   --dry-run        say every change, make none
   --uninstall      remove the program and its services; the spool and the configuration stay
   --purge          with --uninstall: remove those too, and the user
@@ -105,7 +105,6 @@ parse() {
     shift
   done
   [[ $purge == no || $action == uninstall ]] || wrong '--purge goes with --uninstall'
-  [[ $role == kit || -z $enrol_file ]] || wrong '--enrol is for a kit'
   [[ $prefix != / ]] || prefix=
   opt=$prefix/opt/dragonsink
   etc=$prefix/etc/dragonsink
@@ -515,11 +514,11 @@ check_enrol_file() {
   local kit_id serial
   kit_id=$("$program/bin/node" -e '
     const { v, kit_id, broker } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
-    if (v !== 1 || typeof kit_id !== "string" || typeof broker?.host !== "string") throw new Error("not an enrolment");
-    console.log(kit_id)' "$enrol_file" 2>/dev/null) ||
+    if (v !== 1 || typeof broker?.host !== "string") throw new Error("not an enrolment");
+    console.log(kit_id ?? "")' "$enrol_file" 2>/dev/null) ||
     die "$enrol_file is damaged, or no file of \`dragonsink enrol\`" 'copy it from the server again, and run it again'
   serial=$(cat "$prefix/var/lib/wardragon/kit-id" 2>/dev/null || true)
-  [[ -z $serial || $kit_id == "wardragon-$serial" ]] ||
+  [[ $role == server || -z $serial || $kit_id == "wardragon-$serial" ]] ||
     die "$enrol_file is for the kit $kit_id, and this is wardragon-$serial" \
       "on the server make one for this kit: dragonsink enrol wardragon-$serial"
   "$program/bin/dragonsink" enrol --help 2>/dev/null | grep -q -- --apply ||
@@ -560,7 +559,16 @@ has_backoff() {
   ((${found_version:-0} >= 254))
 }
 
+# Of the role that is installed now, and of the other one where it was before: both run the same program.
+make_units() {
+  local one
+  for one in dragonsink-kit.service dragonsink-server.service; do
+    if [[ $one == "$service" || -e $units/$one ]]; then make_unit "$one"; fi
+  done
+}
+
 make_unit() {
+  local service=$1
   if ! cmp -s "$program/systemd/$service" "$units/$service"; then
     renewed=yes
     mkdir_for "$units/$service"
@@ -669,7 +677,7 @@ install_all() {
   make_config
   enrol
   make_link
-  make_unit
+  make_units
   start
   finish
 }

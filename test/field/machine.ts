@@ -34,6 +34,8 @@ export class Machine {
     const options = ['--quiet', '-D', this.root, '--register=no', '--keep-unit', '--private-network', '--console=pipe'];
     const container = spawn('systemd-nspawn', [...options, `--bind-ro=${shared}:/src`, '--boot'], { stdio: 'ignore' });
     this.container = container;
+    // A test that dies must not leave a machine behind.
+    process.once('exit', () => container.kill('SIGKILL'));
     const until = Date.now() + BOOT_MS;
     while (Date.now() < until) {
       await sleep(200);

@@ -33,6 +33,13 @@ ExecStart=${BUNDLE}/bin/node /src/dist/main.js simulate dragonsync --port 8099 -
 WantedBy=multi-user.target
 `;
 
+/** So that nobody waits a minute for the watchdog, and the kit can be made to hang. */
+const FIELD = `[Service]
+WatchdogSec=6
+RestartSec=1
+Environment=NODE_OPTIONS=--import=/src/test/field/preload/hang.mjs
+`;
+
 let machine: Machine;
 let scratch: string;
 
@@ -51,8 +58,7 @@ before(async () => {
   machine.write(`${DRAGONSYNC}/dragonsync.py`, '');
   machine.write(`${DRAGONSYNC}/certs/secret`, 'a-password\n');
   machine.write('/etc/systemd/system/dragonsync.service', DRAGONSYNC_UNIT);
-  // So that nobody waits a minute for the watchdog.
-  machine.write(`/etc/systemd/system/${KIT}.d/field.conf`, '[Service]\nWatchdogSec=6\nRestartSec=1\n');
+  machine.write(`/etc/systemd/system/${KIT}.d/field.conf`, FIELD);
   await machine.boot(ROOT);
   await machine.ok('systemctl', 'start', 'dragonsync');
 });
@@ -185,6 +191,24 @@ describe('the service', () => {
     assert.match(log, /Watchdog timeout/);
   });
 
+  test('is started again, too, when only its pipeline hangs and its timers go on', async () => {
+    const [pid, dragonsync] = [await property('MainPID'), await property('MainPID', 'dragonsync.service')];
+    await kill('USR2', pid);
+    await kill('STOP', dragonsync);
+    await restarted(pid);
+    await kill('CONT', dragonsync);
+    const log = await machine.ok('journalctl', '--unit', KIT, '--output', 'cat', '--no-pager');
+    assert.match(log, /"msg":"stuck: DragonSync's API is not asked any more/);
+  });
+
+  test('outlives a DragonSync that answers nothing for longer than the watchdog waits', async () => {
+    const [pid, dragonsync] = [await property('MainPID'), await property('MainPID', 'dragonsync.service')];
+    await kill('STOP', dragonsync);
+    await new Promise((resolve) => setTimeout(resolve, 14_000));
+    await kill('CONT', dragonsync);
+    assert.equal(await property('MainPID'), pid);
+  });
+
   test('says an outage in two lines, and none of its secrets', async () => {
     await machine.ok('systemctl', 'stop', 'mosquitto');
     const cursor = await machine.ok('journalctl', '--lines', '0', '--show-cursor', '--quiet');
@@ -194,6 +218,8 @@ describe('the service', () => {
     const outage = await machine.ok('journalctl', ...since, '--unit', KIT, '--output', 'cat', '--no-pager');
     assert.ok(outage.split('\n').length <= 2, outage);
     assert.ok(!log.includes('a-password'));
+    const warnings = ['--priority', 'warning', '--unit', KIT, '--output', 'cat', '--no-pager'];
+    assert.match(await machine.ok('journalctl', ...since, ...warnings), /"msg":"broker: /);
   });
 });
 

@@ -15,13 +15,23 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { aptInstall, ensureBuild, ensureDependencies, filesBelow, MissingPart, ROOT, run, runTool } from './ensure.mjs';
+import {
+  ensureBuild,
+  ensureCompiler,
+  ensureDependencies,
+  filesBelow,
+  MissingPart,
+  ROOT,
+  run,
+  runTool,
+} from './ensure.mjs';
 
 /** The newest of the oldest line that package.json allows and Node still looks after. */
 const NODE = '22.23.3';
 /** Ubuntu 22.04's; Debian 12 has a newer one. */
 const NEWEST_GLIBC = [2, 35];
 const ARCHS = ['x64', 'arm64'];
+const CROSS_PREFIX = 'aarch64-linux-gnu-';
 const CROSS_COMPILER = ['g++-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
 
 const { version, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -55,7 +65,7 @@ function nativeModule(arch) {
     recursive: true,
     filter: (path) => relative(join(ROOT, 'node_modules/better-sqlite3'), path) !== 'build',
   });
-  const prefix = crossPrefix(arch);
+  const prefix = compilerFor(arch);
   // What npm was told of the machine's own Node would win over --nodedir.
   const own = Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_config_'));
   const env = { ...Object.fromEntries(own), CC: `${prefix}gcc`, CXX: `${prefix}g++`, AR: `${prefix}ar` };
@@ -75,15 +85,16 @@ function nativeModule(arch) {
   return file;
 }
 
-/** '' where the machine's own compiler will do. */
-function crossPrefix(arch) {
-  if (arch === process.arch) return '';
+/** What the compiler's commands begin with; '' where the machine's own will do. */
+function compilerFor(arch) {
+  if (arch === process.arch) {
+    ensureCompiler();
+    return '';
+  }
   if (arch !== 'arm64')
     throw new MissingPart(`no cross compiler for ${arch} is known: make that bundle on such a machine`);
-  const prefix = 'aarch64-linux-gnu-';
-  const isThere = () => spawnSync(`${prefix}g++`, ['--version']).status === 0;
-  if (isThere() || (aptInstall(CROSS_COMPILER) && isThere())) return prefix;
-  throw new MissingPart(`no cross compiler; as root run: apt-get install -y ${CROSS_COMPILER.join(' ')}`);
+  ensureCompiler(CROSS_PREFIX, CROSS_COMPILER);
+  return CROSS_PREFIX;
 }
 
 /** npm brings it along. */
