@@ -301,6 +301,17 @@ rejects
     },
   );
 
+program
+  .command('migrate')
+  .description("make the server's database, or bring it to this version (DATABASE_MAINTAIN_URL, where set)")
+  .option('--database <url>', 'instead of both settings')
+  .option('--json', 'one JSON object')
+  .action(
+    run(async (options: { database?: string; json?: boolean }) =>
+      (await import('./cli/migrate.js')).migrateCommand(options),
+    ),
+  );
+
 const config = program.command('config').description('check, show or make the configuration');
 const serverOption = (): Option => new Option('--server', "the server's environment instead of a kit's config.ini");
 
@@ -333,7 +344,30 @@ config
   .addOption(serverOption())
   .action(run(async (options: { server?: boolean }) => (await import('./cli/config.js')).configExample(options)));
 
-const simulate = program.command('simulate').description('stand-ins, for trying things out');
+/** A number of them from `least` on. */
+function atLeast(least: number): (text: string) => number {
+  return (text) => {
+    if (!/^[0-9]{1,6}$/.test(text) || Number(text) < least)
+      throw new InvalidArgumentError(`a whole number from ${least} on`);
+    return Number(text);
+  };
+}
+
+const simulate = program
+  .command('simulate')
+  .description('stand-ins, for trying things out: kits, or (as a subcommand) DragonSync')
+  .addOption(
+    new Option('--kits <n>', 'how many, each with a spool and a connection of its own')
+      .default(1)
+      .argParser(atLeast(1)),
+  )
+  .addOption(new Option('--rate <n>', 'messages a second of each').default(1).argParser(atLeast(1)))
+  .option('-c, --config <file>', "a kit's config.ini, for the broker and how to speak to it")
+  .action(
+    run(async ({ config = DEFAULT_CONFIG, ...options }: { config?: string; kits: number; rate: number }) =>
+      (await import('./cli/simulate-kits.js')).simulateKits({ config, ...options }),
+    ),
+  );
 
 simulate
   .command('dragonsync')

@@ -50,7 +50,7 @@ export interface IncomingMessage {
   ack(): void;
 }
 
-/** While what it returns is pending, nothing more is read from the connection, PINGRESP neither; it never rejects. */
+/** While what it returns is pending, nothing more is read from the connection; it never rejects. */
 export type MessageHandler = (message: IncomingMessage) => Promise<void> | undefined;
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -119,7 +119,7 @@ class Inbox {
       // An error keeps mqtt.js from sending the PUBACK itself and lets its parser go on (mqtt src/lib/handlers/publish.ts).
       // Of QoS 2, which we do not subscribe to, only mqtt.js itself can end the handshake.
       const goOn = (): void => done(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined);
-      if (room instanceof Promise) void room.then(goOn);
+      if (room instanceof Promise) void this.keepAliveUntil(room).then(goOn);
       else goOn();
     };
   }
@@ -127,6 +127,22 @@ class Inbox {
   open(handle: MessageHandler): void {
     this.handle = handle;
     for (const message of this.early.splice(0)) void handle(message);
+  }
+
+  /**
+   * While nothing is read, PINGRESP is not read either, and mqtt.js would take a connection that is alive for dead. Its
+   * pings go out all the same; whether anybody answers them is looked at again when reading goes on.
+   */
+  private async keepAliveUntil(room: Promise<void>): Promise<void> {
+    const { client } = this;
+    client.reschedulePing(true); // a message came: so far it is alive
+    const ping = (): void => {
+      if (client.connected) client.sendPing();
+      client.reschedulePing(true);
+    };
+    const timer = setInterval(ping, client.keepalive * 500).unref();
+    await room;
+    clearInterval(timer);
   }
 
   private acknowledge({ qos, messageId }: IPublishPacket): void {

@@ -5,13 +5,11 @@ import { createLogger } from '../base/log.js';
 import { writeWholeFile } from '../base/whole-file.js';
 import { KINDS } from '../schema/kinds.js';
 import { type IngestReport, ingestFile, isExport } from '../server/ingest-file.js';
-import { openExistingStore } from '../server/stores/open-store.js';
-import { loadServerSettings } from '../settings/server-settings.js';
+import { type DatabaseOptions, withStore } from './database.js';
 import { withFile } from './file-errors.js';
 
-export interface IngestFileCommandOptions {
+export interface IngestFileCommandOptions extends DatabaseOptions {
   readonly ackFile?: string;
-  readonly database?: string;
   readonly json?: boolean;
 }
 
@@ -30,21 +28,18 @@ const FILE_IS_NOT_WHOLE = 3;
  * @throws StoreError when there is no such database, or it can't be used; PayloadError when the file is no export.
  */
 export async function ingestFileCommand(file: string, options: IngestFileCommandOptions): Promise<number> {
-  const { ackFile, database, json } = options;
+  const { ackFile, json } = options;
   const fileUs = await withFile(file, () => Math.round(statSync(file).mtimeMs) * 1_000);
   // First of all: a wrong name must touch no database.
   if (!(await withFile(file, () => isExport(file)))) throw noExport(file);
-  const store = await openExistingStore(database ?? loadServerSettings(process.env).settings.DATABASE_URL);
-  try {
+  return withStore(options, async (store) => {
     const log = createLogger('silent');
     const nowUs = (): number => Date.now() * 1_000;
     const report = await withFile(file, () => ingestFile({ file, store, nowUs, fileUs, log }));
     if (ackFile !== undefined) await withFile(ackFile, () => writeWholeFile(ackFile, ackLines(report)));
     process.stdout.write(json === true ? `${JSON.stringify(toJson(report))}\n` : describe(report, ackFile));
     return isWhole(report) ? OK : FILE_IS_NOT_WHOLE;
-  } finally {
-    await store.close();
-  }
+  });
 }
 
 function noExport(file: string): PayloadError {

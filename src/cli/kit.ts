@@ -30,7 +30,8 @@ export async function kitCommand(options: { config: string }): Promise<number> {
   return 0;
 }
 
-function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {
+/** What the settings say of a kit; opens its spool. */
+export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['onCorrupt']): KitOptions {
   const { MQTT, DRAGONSYNC, SPOOL, KIT } = settings;
   const kinds = new Set<Kind>(['drone', 'system']);
   if (MQTT.mqtt_aircraft_enabled) kinds.add('aircraft');
@@ -57,8 +58,9 @@ function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOptions['o
       signal: MQTT.mqtt_qos_signals as Qos,
       system: MQTT.mqtt_qos_system as Qos,
     },
-    delivery: MQTT.mqtt_delivery,
-    mayReplay: MQTT.mqtt_replay !== 'off',
+    // Nobody but a server reads frames.
+    delivery: MQTT.mqtt_wire === 'stream' ? 'database' : MQTT.mqtt_delivery,
+    wires: { wire: MQTT.mqtt_wire, replay: MQTT.mqtt_replay, frameMs: MQTT.mqtt_frame_ms },
     drainRateKbps: MQTT.mqtt_drain_rate_kbps,
     perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
     kitId: KIT.kit_id === '' ? null : KIT.kit_id,

@@ -6,13 +6,11 @@ import { Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
 import { KIT_TABLES, type Kit } from '../server/kits.js';
 import type { LedgerEntry, Store } from '../server/store.js';
-import { openExistingStore } from '../server/stores/open-store.js';
 import { nearestName } from '../settings/nearest-name.js';
-import { loadServerSettings } from '../settings/server-settings.js';
+import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
 import { columns } from './table.js';
 
-export interface KitsOptions {
-  readonly database?: string;
+export interface KitsOptions extends DatabaseOptions {
   readonly json?: boolean;
 }
 
@@ -111,7 +109,7 @@ export interface RemoveOptions extends KitsOptions {
 
 /** `--json` prints `{kit_id, removed: {table: n}}`, the rows that were deleted. */
 export async function kitsRemove(kitId: string, options: RemoveOptions): Promise<number> {
-  return withStore({ ...options, database: options.database ?? maintainUrl() }, async (store) => {
+  return withOwnedStore(databaseUrls(options), async (store) => {
     const removed: Record<string, number> = {};
     const known = await isKnown(store, kitId);
     if (!known) throw await noSuchKit(store, kitId);
@@ -152,22 +150,6 @@ function checkApiUrl(text: string): string {
     code: 'url',
     hint: 'write http://HOST:8088, without user and password',
   });
-}
-
-/** The owner's role: who ingests may not delete. */
-export function maintainUrl(): string {
-  const { DATABASE_MAINTAIN_URL, DATABASE_URL } = loadServerSettings(process.env).settings;
-  return DATABASE_MAINTAIN_URL === '' ? DATABASE_URL : DATABASE_MAINTAIN_URL;
-}
-
-async function withStore(options: KitsOptions, work: (store: Store) => Promise<number>): Promise<number> {
-  const url = options.database ?? loadServerSettings(process.env).settings.DATABASE_URL;
-  const store = await openExistingStore(url);
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
 }
 
 async function findKit(store: Store, kitId: string): Promise<Kit> {

@@ -4,13 +4,11 @@ import type { JsonObject } from '../base/json.js';
 import { type Range, Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
 import type { LedgerEntry, Store } from '../server/store.js';
-import { openExistingStore } from '../server/stores/open-store.js';
-import { loadServerSettings } from '../settings/server-settings.js';
+import { type DatabaseOptions, withStore } from './database.js';
 import { columns } from './table.js';
 
-export interface LedgerOptions {
+export interface LedgerOptions extends DatabaseOptions {
   readonly kit?: string;
-  readonly database?: string;
   readonly json?: boolean;
 }
 
@@ -33,16 +31,12 @@ const SOMETHING_IS_MISSING = 3;
  *
  * @throws StoreError when the database is not there or can't be opened, and `kit` when it knows no such kit.
  */
-export async function ledgerCommand({ kit, database, json }: LedgerOptions): Promise<number> {
-  const url = database ?? loadServerSettings(process.env).settings.DATABASE_URL;
-  const store = await openExistingStore(url);
-  try {
+export async function ledgerCommand({ kit, json, ...database }: LedgerOptions): Promise<number> {
+  return withStore(database, async (store) => {
     const report = await readReport(store, kit);
     process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describe(report));
     return report.entries.some(({ missing }) => missing.length > 0) ? SOMETHING_IS_MISSING : OK;
-  } finally {
-    await store.close();
-  }
+  });
 }
 
 type Entry = ReturnType<typeof entryOf>;

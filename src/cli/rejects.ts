@@ -4,14 +4,12 @@ import { isoMicros } from '../schema/time.js';
 import { Decoder } from '../server/decode.js';
 import { isTruncated, type RejectFilter, type Retried, retry, type StoredReject } from '../server/rejects.js';
 import type { Store } from '../server/store.js';
-import { openExistingStore } from '../server/stores/open-store.js';
 import { loadServerSettings } from '../settings/server-settings.js';
-import { maintainUrl } from './kits.js';
+import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
 import { columns } from './table.js';
 import { topicsOf } from './topics.js';
 
-interface Options {
-  readonly database?: string;
+interface Options extends DatabaseOptions {
   readonly json?: boolean;
 }
 
@@ -30,7 +28,7 @@ const SOME_REMAIN = 1;
  * truncated}], counts: {reason: n}}`, the newest first; `counts` are of all that match, not only of those listed.
  */
 export async function rejectsList(options: ListOptions): Promise<number> {
-  return withStore(readUrl(options), async ({ rejects }) => {
+  return withStore(options, async ({ rejects }) => {
     const filter = filterOf(options);
     const shown = (await rejects.newest(filter, options.limit)).map(summaryOf);
     const counts = await rejects.counts(filter);
@@ -61,7 +59,7 @@ export interface ShowOptions extends Options {
  * `payload_base64`; `--raw` the bytes that came, and nothing else.
  */
 export async function rejectsShow(id: number, options: ShowOptions): Promise<number> {
-  return withStore(readUrl(options), async ({ rejects }) => {
+  return withStore(options, async ({ rejects }) => {
     const reject = await rejects.find(id);
     if (reject === null) throw notThere(id);
     const { payload } = reject;
@@ -96,7 +94,7 @@ export interface RetryOptions extends Options {
 export async function rejectsRetry(ids: readonly number[], options: RetryOptions): Promise<number> {
   const { settings } = loadServerSettings(process.env);
   const decoder = new Decoder(topicsOf(settings));
-  return withStore(options.database ?? maintainUrl(), async (store) => {
+  return withOwnedStore(databaseUrls(options), async (store) => {
     const results: Retried[] = [];
     for await (const reject of chosen(store, ids, filterOf(options))) {
       results.push(await retry(store.rejects, decoder, reject, Date.now() * 1_000));
@@ -170,19 +168,6 @@ function printable(text: string): string {
 
 function notThere(id: number): StoreError {
   return new StoreError(`${id}: no such reject`, { code: 'reject', hint: 'see dragonsink rejects list' });
-}
-
-function readUrl({ database }: Options): string {
-  return database ?? loadServerSettings(process.env).settings.DATABASE_URL;
-}
-
-async function withStore(url: string, work: (store: Store) => Promise<number>): Promise<number> {
-  const store = await openExistingStore(url);
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
 }
 
 function print(text: string): number {

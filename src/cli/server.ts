@@ -8,6 +8,7 @@ import { Metrics } from '../server/web/metrics.js';
 import { WebServer } from '../server/web/web-server.js';
 import { describeProblem } from '../settings/problems.js';
 import { loadServerSettings, type ServerSettings } from '../settings/server-settings.js';
+import { urlsIn } from './database.js';
 import { topicsOf } from './topics.js';
 
 export async function serverCommand(): Promise<number> {
@@ -20,7 +21,8 @@ export async function serverCommand(): Promise<number> {
   const metrics = new Metrics(health);
   const server = new Server({
     openStore: async () => {
-      const store = await openStore(settings.DATABASE_URL);
+      const { url, maintainUrl } = urlsIn(settings);
+      const store = await openStore(url, { maintainUrl });
       health.opened(() => store.ledger(''));
       return store;
     },

@@ -48,11 +48,14 @@ export class AckWindow {
     return this.sent.has(id);
   }
 
-  /** Whether one more message of the backlog may go; to servers that stay silent one may now and then, to find out. */
-  get isOpen(): boolean {
+  /**
+   * Whether one more message of the backlog may go, with so many `about` to be sent; to servers that stay silent one may
+   * now and then, to find out.
+   */
+  isOpen(about: number): boolean {
     const { servers, now } = this.options;
-    if (servers.isServed) return this.backlog < Math.min(MAX_BACKLOG, servers.credit);
-    return servers.isInDoubt && now() >= this.probeAtMs;
+    if (servers.isServed) return this.backlog + about < Math.min(MAX_BACKLOG, servers.credit);
+    return servers.isInDoubt && about === 0 && now() >= this.probeAtMs;
   }
 
   /** Before the message is written: its acknowledgement may come before the broker's confirmation. */

@@ -19,6 +19,7 @@ import { buildCondition, type KitCondition, ledgerOf } from './status.js';
 import { StatusReporter } from './status-reporter.js';
 import { StatusServer } from './status-server.js';
 import { Uplink, type UplinkOptions } from './uplink.js';
+import type { WireOptions } from './wires.js';
 
 export interface KitOptions {
   readonly spool: Spool;
@@ -33,8 +34,7 @@ export interface KitOptions {
   readonly topics: TopicNames;
   readonly qos: Readonly<Record<Kind, Qos>>;
   readonly delivery: Delivery;
-  /** False leaves what an outage held back in the spool. */
-  readonly mayReplay: boolean;
+  readonly wires: WireOptions;
   /** The most kilobits a second for the backlog; 0 for no limit. */
   readonly drainRateKbps: number;
   readonly perDrone: PerDrone | null;
@@ -64,7 +64,7 @@ export class Kit implements Part {
   private maintainTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: KitOptions) {
-    const { spool, log, source, pollMs, topics, qos, delivery, mayReplay, drainRateKbps } = options;
+    const { spool, log, source, pollMs, topics, qos, delivery, wires, drainRateKbps } = options;
     this.values = new LastValues(log);
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
@@ -78,7 +78,7 @@ export class Kit implements Part {
       spool,
       outgoing: { topics, qos },
       delivery,
-      mayReplay,
+      wires,
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
       onSpoolError: (error) => this.checkDamage(error),
@@ -178,6 +178,7 @@ export class Kit implements Part {
         store_id: spool.storeId(),
         store_conflict: this.publisher.servers.conflict,
         served: this.publisher.servers.isServed,
+        wire: this.publisher.wire,
       },
       source: {
         state: this.poller.state,

@@ -23,6 +23,7 @@ export interface Place {
   readonly window: number;
   readonly backlogInFlight: number;
   readonly mayBacklog: boolean;
+  readonly mayLive: boolean;
 }
 
 export class Lanes {
@@ -36,11 +37,11 @@ export class Lanes {
   }
 
   /** Null when there is nothing (more) to send. */
-  next({ window, backlogInFlight, mayBacklog }: Place): NextRow | null {
+  next({ window, backlogInFlight, mayBacklog, mayLive }: Place): NextRow | null {
     const backlogFirst = backlogInFlight < Math.ceil(window / BACKLOG_SHARE);
     const order = backlogFirst ? [this.backlog, this.live] : [this.live, this.backlog];
     for (const lane of order) {
-      if (lane === this.backlog && !mayBacklog) continue;
+      if (!(lane === this.backlog ? mayBacklog : mayLive)) continue;
       const row = lane.next();
       if (row !== null) return { row, replay: lane === this.backlog };
     }

@@ -3,25 +3,21 @@
 // confirmed is simply still in the spool.
 import { toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
-import type { MqttLink, Qos } from '../base/mqtt-link.js';
-import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
+import type { MqttLink } from '../base/mqtt-link.js';
 import type { Kind } from '../schema/kinds.js';
-import { historyTopic, type TopicNames } from '../schema/topics.js';
+import { STREAM_WIRE } from '../schema/stream-frame.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
 import { AckWindow } from './ack-window.js';
 import { classOf, kindOf } from './classes.js';
 import type { OnConfirmed } from './delivery.js';
-import { Lanes, type NextRow } from './lanes.js';
+import { Lanes, type NextRow, type Place } from './lanes.js';
+import { Outbox } from './outbox.js';
+import type { Outgoing, Packet } from './packets.js';
 import type { SentLog } from './sent-log.js';
 import type { Servers } from './servers.js';
 import { Settling } from './settling.js';
 import type { Throttle } from './throttle.js';
-
-export interface Outgoing {
-  readonly kitId: string;
-  readonly topics: TopicNames;
-  readonly qos: Readonly<Record<Kind, Qos>>;
-}
+import { type Carrier, liveCarrier, replayCarrier, type WireOptions } from './wires.js';
 
 /** What a whole kit has sent, over all its connections. */
 export interface SendCounts {
@@ -42,8 +38,7 @@ export interface SessionOptions {
   readonly servers: Servers;
   /** What a broker's confirmation is worth now. */
   readonly onConfirmed: () => OnConfirmed;
-  /** False leaves the backlog in the spool. */
-  readonly mayReplay: boolean;
+  readonly wires: WireOptions;
   readonly throttle: Throttle;
   /** The spool could not be read. */
   readonly onUnreadable: (error: Error) => void;
@@ -51,26 +46,24 @@ export interface SessionOptions {
   readonly now: () => number;
 }
 
-/** The largest packet we send: what brokers are set up for, and what the server takes. */
-const MAX_PACKET_BYTES = 65_536;
-/** Fixed header, topic length, packet id and properties of a PUBLISH [MQTT5-3.3]. */
-const PACKET_OVERHEAD_BYTES = 32;
+/** A full frame. Twice as many would be a tenth smaller, and new messages would wait for it twice as long. */
+export const FRAME_MESSAGES = 250;
+/** Of frames with backlog so few at once: what is new waits behind them, on a slow link for a second. */
+const MAX_BACKLOG_FRAMES = 2;
 const AFTER_QUOTA_MS = 5_000;
 /** A broker that says no without a reason may be in trouble; at this message again and again, it is the message. */
 const REFUSALS_BEFORE_QUARANTINE = 3;
 const AFTER_DENIAL_MS = 60_000;
 const AFTER_UNREADABLE_MS = 5_000;
 
-interface InFlight {
-  readonly row: SpoolRow;
-  readonly replay: boolean;
-  /** The server has it already. */
-  isReleased: boolean;
+interface Carriers {
+  readonly live: Carrier;
+  readonly replay: Carrier;
 }
 
+type Refusal = Error & { code?: string; hint?: string };
+
 export class PublishSession {
-  /** Rows sent and not confirmed by the broker yet. */
-  readonly inFlight = new Map<number, InFlight>();
   /** Kinds whose topic the broker denies us. */
   readonly denied = new Set<Kind>();
   confirmedRows = 0;
@@ -78,10 +71,8 @@ export class PublishSession {
   private readonly ackWindow: AckWindow;
   private readonly settling: Settling;
   private readonly refusals = new Map<number, number>();
-  /** How many messages the broker has confirmed or refused. */
-  private answered = 0;
-  private answeredSeen = 0;
-  private backlogInFlight = 0;
+  private readonly outbox: Outbox;
+  private isStreamDenied = false;
   private backlogUptoId: number;
   private lanes: Lanes;
   private paused = false;
@@ -92,29 +83,71 @@ export class PublishSession {
   constructor(private readonly options: SessionOptions) {
     this.ackWindow = new AckWindow(options);
     this.settling = new Settling(options);
+    this.outbox = new Outbox({
+      link: options.link,
+      outgoing: options.outgoing,
+      frameMs: options.wires.frameMs,
+      // Whoever sends one at a time looks for the one that breaks the connection.
+      maxFrameMessages: options.window === 1 ? 1 : FRAME_MESSAGES,
+      onDue: () => this.pump(),
+      onSending: (packet) => this.onSending(packet),
+      onPublished: (packet) => this.onPublished(packet),
+      onRefused: (packet, error) => this.onRefused(packet, error),
+      onUnsendable: (row, reason) => this.setAside(row, reason),
+    });
     this.backlogUptoId = options.backlogUptoId ?? options.spool.lastId();
     this.lanes = this.freshLanes(this.backlogUptoId);
   }
 
   /** Fills the window. Call it whenever rows were accepted. */
   pump(): void {
-    const { link, window } = this.options;
-    while (!this.ended && !this.paused && link.isOpen && this.inFlight.size < window) {
-      const next = this.next();
-      if (next === null) return;
-      this.send(next.row, next.replay);
+    const { outbox } = this;
+    const carriers = { live: this.carrier, replay: this.replayCarrier };
+    while (this.maySend) {
+      const next = this.next(carriers);
+      if (next === null) break;
+      outbox.take(next, next.replay ? carriers.replay : carriers.live);
     }
+    // What is of the backlog waits for nothing but the frame before it: meanwhile it may become a fuller one.
+    const { isDue, replays } = outbox.frame;
+    if (this.maySend && (isDue || (replays > 0 && outbox.backlogFrames === 0))) outbox.closeFrame();
+  }
+
+  /** Nothing waits for others to share its frame any more. */
+  hurry(): void {
+    this.outbox.frame.beDue();
   }
 
   get idle(): boolean {
-    return this.inFlight.size === 0;
+    return this.outbox.isEmpty;
   }
 
-  /** False when something is on its way and the broker has said nothing of anything since the last call. */
+  /** Rows sent and not confirmed by the broker. */
+  get inFlight(): SpoolRow[] {
+    return [...this.outbox.inFlight.values()].map(({ row }) => row);
+  }
+
+  /** What new messages go out as now. */
+  get carrier(): Carrier {
+    const { wires, servers } = this.options;
+    return liveCarrier(wires.wire, servers.isServed, this.takesFrames);
+  }
+
+  private get replayCarrier(): Carrier {
+    return replayCarrier(this.options.wires.replay, this.takesFrames);
+  }
+
+  private get takesFrames(): boolean {
+    return !this.isStreamDenied && this.options.servers.offers(STREAM_WIRE);
+  }
+
+  private get maySend(): boolean {
+    const { link, window } = this.options;
+    return !this.ended && !this.paused && link.isOpen && this.outbox.packets < window;
+  }
+
   takeProgress(): boolean {
-    const moved = this.idle || this.answered > this.answeredSeen;
-    this.answeredSeen = this.answered;
-    return moved;
+    return this.outbox.takeProgress();
   }
 
   /** Call it once a second: sends again what is due, and notices when no server answers. */
@@ -128,13 +161,13 @@ export class PublishSession {
   }
 
   private lookAtAcknowledgements(): void {
-    const { onConfirmed, servers, mayReplay } = this.options;
+    const { onConfirmed, servers } = this.options;
     if (onConfirmed() === 'await-ack') {
       const due = this.dueRows();
       if (this.ackWindow.isSilent) {
         servers.fellSilent();
         this.restart();
-      } else if (mayReplay) {
+      } else if (this.mayReplay) {
         for (const row of due) this.sendAgain(row);
         if (this.ackWindow.takeOverflow()) this.lanes = this.freshLanes();
       }
@@ -151,9 +184,10 @@ export class PublishSession {
   forgetSent(): void {
     this.settling.settle();
     this.ackWindow.clear();
+    this.outbox.frame.take(); // none of it is sent
     this.lanes = this.freshLanes();
     // They are passed over in the lanes while they are on their way, and must not be forgotten.
-    for (const { row, replay, isReleased } of this.inFlight.values()) {
+    for (const { row, replay, isReleased } of this.outbox.inFlight.values()) {
       if (!isReleased) this.ackWindow.remember(row, replay);
     }
   }
@@ -167,8 +201,7 @@ export class PublishSession {
   released(ids: readonly number[]): void {
     for (const id of ids) {
       this.ackWindow.release(id);
-      const sent = this.inFlight.get(id);
-      if (sent !== undefined) sent.isReleased = true;
+      this.outbox.released(id);
     }
     this.lanes.drop(new Set(ids));
     this.pump();
@@ -177,15 +210,21 @@ export class PublishSession {
   /** Sends nothing more, and settles what was confirmed. */
   end(): void {
     this.ended = true;
+    this.outbox.frame.take();
     for (const timer of this.timers) clearTimeout(timer);
     clearTimeout(this.throttleTimer);
     this.settling.end();
   }
 
-  private next(): NextRow | null {
-    const { window, onUnreadable } = this.options;
+  private get mayReplay(): boolean {
+    return this.options.wires.replay !== 'off';
+  }
+
+  private next(carriers: Carriers): NextRow | null {
+    const { onUnreadable } = this.options;
     try {
-      return this.lanes.next({ window, backlogInFlight: this.backlogInFlight, mayBacklog: this.mayBacklog() });
+      const mayBacklog = this.mayBacklog(carriers.replay);
+      return this.lanes.next({ ...this.share(carriers), mayBacklog, mayLive: carriers.live !== null });
     } catch (thrown: unknown) {
       onUnreadable(toError(thrown));
       this.pause('the spool could not be read', AFTER_UNREADABLE_MS);
@@ -193,9 +232,19 @@ export class PublishSession {
     }
   }
 
-  private mayBacklog(): boolean {
-    const { mayReplay, throttle, onConfirmed } = this.options;
-    if (!mayReplay || (onConfirmed() === 'await-ack' && !this.ackWindow.isOpen)) return false;
+  /** Of what the backlog has its part: of each frame when both go in frames, else of the window. */
+  private share({ live, replay }: Carriers): Pick<Place, 'window' | 'backlogInFlight'> {
+    const { outbox } = this;
+    if (live === 'frame' && replay === 'frame') {
+      return { window: outbox.maxFrameMessages, backlogInFlight: outbox.frame.replays };
+    }
+    return { window: this.options.window, backlogInFlight: outbox.backlog + outbox.frame.replays };
+  }
+
+  private mayBacklog(carrier: Carrier): boolean {
+    const { throttle, onConfirmed } = this.options;
+    if (carrier === null || (carrier === 'frame' && this.outbox.backlogFrames >= MAX_BACKLOG_FRAMES)) return false;
+    if (onConfirmed() === 'await-ack' && !this.ackWindow.isOpen(this.outbox.frame.replays)) return false;
     const waitMs = throttle.waitMs();
     if (waitMs === 0) return true;
     this.throttleTimer ??= setTimeout(() => {
@@ -208,7 +257,7 @@ export class PublishSession {
   /** Those that are due to be sent again; one that was evicted in the meantime is not waited for. */
   private dueRows(): SpoolRow[] {
     return this.ackWindow
-      .due((id) => this.inFlight.has(id))
+      .due((id) => this.outbox.has(id))
       .map(({ id, class: c }) => {
         const row = this.options.spool.get(c, id);
         if (row === null) this.ackWindow.release(id);
@@ -222,54 +271,45 @@ export class PublishSession {
     this.lanes.again(row);
   }
 
-  private send(row: SpoolRow, replay: boolean): void {
-    const { link, outgoing, counts, sent, throttle, now } = this.options;
-    const kind = kindOf(row.class);
-    const topic = historyTopic(outgoing.topics, kind, outgoing.kitId);
-    const sink = { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq, ...(replay ? { replay } : {}) } as const;
-    const payload = Buffer.from(seal(row.body, outgoing.kitId, sink));
-    const limit = Math.min(link.maximumPacketBytes, MAX_PACKET_BYTES);
-    const bytes = payload.length + Buffer.byteLength(topic) + PACKET_OVERHEAD_BYTES;
-    if (bytes > limit) {
-      this.setAside(row, `too large: ${bytes} bytes, ${limit} are allowed`);
-      return;
+  private onSending({ sendings, bytes }: Packet): void {
+    const { counts, sent, throttle, now } = this.options;
+    for (const { row, replay } of sendings) {
+      if (!sent.add(row)) counts.resent += 1;
+      if (replay) throttle.spend(bytes / sendings.length);
+      this.ackWindow.onSent(row, replay);
     }
-    if (!sent.add(row)) counts.resent += 1;
-    this.inFlight.set(row.id, { row, replay, isReleased: false });
-    if (replay) {
-      this.backlogInFlight += 1;
-      throttle.spend(bytes);
-    }
-    this.ackWindow.onSent(row, replay);
     this.lastSentAt = now();
-    link.publish({ topic, payload, qos: outgoing.qos[kind], retain: false }).then(
-      () => this.onPublished(row),
-      (error: unknown) => this.onRefused(row, error),
-    );
   }
 
-  private onPublished(row: SpoolRow): void {
-    this.options.counts.published[kindOf(row.class)] += 1;
-    this.confirmedRows += 1;
-    this.leaveFlight(row);
-    this.refusals.delete(row.id);
-    this.ackWindow.onPublished(row.id);
-    if (this.options.onConfirmed() !== 'await-ack') this.settling.add(row);
+  private onPublished(packet: Packet): void {
+    for (const { row } of packet.sendings) {
+      this.options.counts.published[kindOf(row.class)] += 1;
+      this.confirmedRows += 1;
+      this.refusals.delete(row.id);
+      this.ackWindow.onPublished(row.id);
+      if (this.options.onConfirmed() !== 'await-ack') this.settling.add(row);
+    }
     if (this.ended) this.settling.end();
     this.pump();
   }
 
-  private onRefused(row: SpoolRow, thrown: unknown): void {
-    const error = toError(thrown) as Error & { code?: string };
-    // Unknown whether it arrived: it stays in flight for whoever asks why the connection broke, and in the spool.
-    if (error.code === 'closed') return;
-    this.leaveFlight(row);
-    this.ackWindow.release(row.id);
-    if (error.code === 'not-authorised') this.hold(row, error);
+  private onRefused(packet: Packet, error: Refusal): void {
+    for (const { row } of packet.sendings) this.ackWindow.release(row.id);
+    const [{ row: first } = { row: null }] = packet.sendings;
+    if (first === null) return;
+    if (error.code === 'not-authorised') this.hold(packet, first, error);
     else if (error.code === 'quota') this.pause(error.message, AFTER_QUOTA_MS);
-    else if (error.code === 'unwilling' && !this.isRefusedOften(row)) this.pause(error.message, AFTER_QUOTA_MS);
-    else this.setAside(row, error.message);
+    else if (error.code === 'unwilling' && !this.isRefusedOften(first)) this.pause(error.message, AFTER_QUOTA_MS);
+    else if (packet.sendings.length > 1) this.sendSmaller(packet, error);
+    else this.setAside(first, error.message);
     this.pump();
+  }
+
+  /** One of them may be what the broker does not want: smaller frames find it. */
+  private sendSmaller({ sendings }: Packet, error: Error): void {
+    this.outbox.maxFrameMessages = Math.ceil(sendings.length / 2);
+    this.options.log.warn({ messages: sendings.length }, `${error.message}: sending smaller frames`);
+    this.lanes = this.freshLanes();
   }
 
   private isRefusedOften({ id }: SpoolRow): boolean {
@@ -278,13 +318,27 @@ export class PublishSession {
     return refusals >= REFUSALS_BEFORE_QUARANTINE;
   }
 
-  /** The topic alone is held: other kinds go on. */
-  private hold(row: SpoolRow, error: Error & { hint?: string }): void {
+  /** The topic alone is held: other kinds go on. Without frames all go on their topics. */
+  private hold({ isFrame }: Packet, row: SpoolRow, error: Refusal): void {
+    if (isFrame) {
+      this.denyStream(error);
+      return;
+    }
     const kind = kindOf(row.class);
     if (this.denied.has(kind)) return;
     this.denied.add(kind);
     this.options.log.error({ kind, hint: error.hint }, `${error.message}: keeping this kind in the spool`);
     this.later(AFTER_DENIAL_MS, () => this.denied.delete(kind));
+  }
+
+  private denyStream(error: Refusal): void {
+    if (this.isStreamDenied) return;
+    this.isStreamDenied = true;
+    this.options.log.error({ hint: error.hint }, `${error.message}: sending no frames`);
+    this.later(AFTER_DENIAL_MS, () => {
+      this.isStreamDenied = false;
+    });
+    this.restart();
   }
 
   private pause(why: string, ms: number): void {
@@ -308,12 +362,6 @@ export class PublishSession {
     }
   }
 
-  private leaveFlight(row: SpoolRow): void {
-    this.answered += 1;
-    if (this.inFlight.get(row.id)?.replay) this.backlogInFlight -= 1;
-    this.inFlight.delete(row.id);
-  }
-
   /** After `ms`: ends what was waited for, and looks at the whole spool again for what was passed over. */
   private later(ms: number, resume: () => void): void {
     const timer = setTimeout(() => {
@@ -326,11 +374,12 @@ export class PublishSession {
   }
 
   private freshLanes(backlogUptoId?: number): Lanes {
-    const { spool, mayReplay, sent } = this.options;
+    const { spool, sent } = this.options;
+    const { mayReplay } = this;
     // Without a replay nothing goes twice, and what is new stays so, however long its topic or the broker was held up.
     if (mayReplay || backlogUptoId !== undefined) this.backlogUptoId = backlogUptoId ?? spool.lastId();
     const isOut = (row: SpoolRow): boolean =>
-      this.inFlight.has(row.id) ||
+      this.outbox.has(row.id) ||
       this.settling.has(row.id) ||
       this.ackWindow.has(row.id) ||
       (!mayReplay && sent.has(row));

@@ -12,12 +12,14 @@ import { type Kind, perKind } from '../schema/kinds.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
 import { Acknowledgements, takeByHand } from './acknowledgements.js';
 import { type Delivery, onConfirmed } from './delivery.js';
-import { type Outgoing, PublishSession, type SendCounts } from './publish-session.js';
+import type { Outgoing } from './packets.js';
+import { PublishSession, type SendCounts } from './publish-session.js';
 import { SentLog } from './sent-log.js';
 import { ServerDialogue } from './server-dialogue.js';
 import { readServerMessage, serverFilters } from './server-messages.js';
 import { Servers } from './servers.js';
 import { Throttle } from './throttle.js';
+import type { Wire, WireOptions } from './wires.js';
 
 /**
  * QoS 1 gains nothing above 100; of QoS 2, mosquitto loses what is beyond 20 without a word (on 3.1.1) or as an error.
@@ -41,8 +43,7 @@ export interface PublisherOptions {
   readonly spool: Spool;
   readonly outgoing: Omit<Outgoing, 'kitId'>;
   readonly delivery: Delivery;
-  /** False leaves what an outage held back in the spool. */
-  readonly mayReplay: boolean;
+  readonly wires: WireOptions;
   /** The most kilobits a second for the backlog; 0 for no limit. */
   readonly drainRateKbps: number;
   /** A server has said hello. */
@@ -112,6 +113,12 @@ export class Publisher {
     return [...(this.session?.denied ?? [])];
   }
 
+  /** What new messages go out as now; null when they wait. */
+  get wire(): Wire | null {
+    const carrier = this.session?.carrier ?? null;
+    return carrier && (carrier === 'frame' ? 'stream' : 'topics');
+  }
+
   /** Before anything is said on a connection: an answer to the first status must find us listening. */
   async listen(link: MqttLink, kitId: string): Promise<void> {
     const { delivery, log } = this.options;
@@ -147,7 +154,10 @@ export class Publisher {
     await beforeAbort(link.closed, stop);
     clearInterval(ticking);
     this.pulse.rest();
-    if (stop.aborted) await untilIdle(session, link, flushMs);
+    if (stop.aborted) {
+      session.hurry();
+      await untilIdle(session, link, flushMs);
+    }
     this.session = null;
     session.end();
     if (stop.aborted) await this.acknowledgements.idle();
@@ -160,7 +170,7 @@ export class Publisher {
   }
 
   private openSession(link: MqttLink, kitId: string, window: number, backlogUptoId: number): PublishSession {
-    const { spool, outgoing, delivery, mayReplay, onSpoolError, log } = this.options;
+    const { spool, outgoing, delivery, wires, onSpoolError, log } = this.options;
     const { counts, sent, servers, throttle } = this;
     return new PublishSession({
       link,
@@ -172,7 +182,7 @@ export class Publisher {
       sent,
       servers,
       onConfirmed: () => onConfirmed(delivery, spool.storeId() !== null, servers.isServed),
-      mayReplay,
+      wires,
       throttle,
       onUnreadable: onSpoolError,
       log,
@@ -209,7 +219,7 @@ export class Publisher {
    * can't read) would come first on every new connection, for ever.
    */
   private judge(session: PublishSession, window: number): void {
-    const sent = [...session.inFlight.values()].map(({ row }) => row);
+    const sent = session.inFlight;
     if (session.confirmedRows > 0 || sent.length === 0) {
       this.fruitless = 0;
       return;

@@ -81,6 +81,12 @@ export class Servers {
     return this.isMute && this.there.length > 0;
   }
 
+  /** Whether all that are there take this wire: which of them gets a message is not ours to say. */
+  offers(wire: string): boolean {
+    const { there } = this;
+    return there.length > 0 && there.every((hello) => hello.wire.includes(wire));
+  }
+
   /** How many messages of backlog and resends the servers take unacknowledged. */
   get credit(): number {
     return Math.min(...this.there.map(({ credit }) => credit));

@@ -10,6 +10,7 @@ export const hello = z.looseObject({
   boot_id: z.string(),
   /** New whenever the broker had lost the server's session. */
   session: z.number().int(),
+  /** What it takes: `topics`, and `stream/1` for stream frames. */
   wire: z.array(z.string()),
   /** How many unacknowledged messages the server offers a kit. */
   credit: z.number().int().min(0),

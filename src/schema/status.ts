@@ -53,6 +53,8 @@ export const kitStatus = z.looseObject({
     delivery: z.string().optional(),
     /** A server of our database is there. */
     served: z.boolean().optional(),
+    /** What new messages go out as: `topics` or `stream`; null while they wait. */
+    wire: z.string().nullable().optional(),
     /** The database this kit is bound to, and another one that is on this broker. */
     store_id: z.string().nullable().optional(),
     store_conflict: z.string().nullable().optional(),

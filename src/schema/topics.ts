@@ -59,6 +59,11 @@ export function ackTopic(kitId: string): string {
   return `wardragon/sink/${kitLevel(kitId)}/ack`;
 }
 
+/** Stream frames: see stream-frame.ts. */
+export function streamTopic(kitId: string): string {
+  return `wardragon/sink/${kitLevel(kitId)}/stream`;
+}
+
 export const HELLO_FILTER = 'wardragon/ingest/+/hello';
 
 export function helloTopic(serverId: string): string {
@@ -89,6 +94,7 @@ export function ingestFilters(names: TopicNames): string[] {
     ...olderSystemTopics(names),
     'wardragon/service/+/availability',
     'wardragon/sink/+/status',
+    'wardragon/sink/+/stream',
   ];
 }
 
@@ -106,9 +112,10 @@ export type ParsedTopic =
   | { readonly about: 'history'; readonly kind: Kind; readonly kitLevel: string | null }
   | { readonly about: 'availability'; readonly kitLevel: string }
   | { readonly about: 'status'; readonly kitLevel: string }
+  | { readonly about: 'stream'; readonly kitLevel: string }
   | { readonly about: 'other' };
 
-const KIT_TOPIC = /^wardragon\/(service\/([^/]+)\/availability|sink\/([^/]+)\/status)$/;
+const KIT_TOPIC = /^wardragon\/(?:service\/([^/]+)\/availability|sink\/([^/]+)\/(status|stream))$/;
 
 export function parseTopic(names: TopicNames, topic: string): ParsedTopic {
   if (topic === names.drones) return { about: 'history', kind: 'drone', kitLevel: null };
@@ -117,9 +124,9 @@ export function parseTopic(names: TopicNames, topic: string): ParsedTopic {
   if (olderSystemTopics(names).includes(topic)) return { about: 'history', kind: 'system', kitLevel: null };
   const system = levelBetween(`${names.systemBase}/`, topic, '/attrs');
   if (system !== null) return { about: 'history', kind: 'system', kitLevel: system };
-  const [, , service, status] = KIT_TOPIC.exec(topic) ?? [];
+  const [, service, sink, about] = KIT_TOPIC.exec(topic) ?? [];
   if (service !== undefined) return { about: 'availability', kitLevel: service };
-  if (status !== undefined) return { about: 'status', kitLevel: status };
+  if (sink !== undefined) return { about: about === 'stream' ? 'stream' : 'status', kitLevel: sink };
   // DragonSync also puts pilot_state, home_attrs and the like below a drone's topic: states, not detections.
   if (topic.startsWith(`${names.perDroneBase}/`) && !HOME_ASSISTANT_STATE.test(topic)) {
     return { about: 'history', kind: 'drone', kitLevel: null };

@@ -8,7 +8,8 @@ import { isKitId } from '../schema/kit-id.js';
 import { MESSAGES } from '../schema/messages.js';
 import { inTodaysForm } from '../schema/older-forms.js';
 import { kitStatus } from '../schema/status.js';
-import { kitLevel, type ParsedTopic, parseTopic, type TopicNames } from '../schema/topics.js';
+import { decodeFrame } from '../schema/stream-frame.js';
+import { historyTopic, kitLevel, type ParsedTopic, parseTopic, type TopicNames } from '../schema/topics.js';
 import { MAX_KEPT_BYTES } from './rejects.js';
 import { toReport } from './report.js';
 import { toRow } from './rows.js';
@@ -45,6 +46,7 @@ export class Decoder {
     try {
       if (parsed.about === 'availability') return this.availability(incoming, parsed.kitLevel);
       if (parsed.about === 'status') return this.status(incoming, parsed.kitLevel);
+      if (parsed.about === 'stream') return this.stream(incoming, parsed.kitLevel);
       return this.history(incoming, parsed);
     } catch (thrown: unknown) {
       return {
@@ -75,6 +77,23 @@ export class Decoder {
     this.remember(kitId);
     // Retained: it is the kit's word, but no sign that the kit is there now.
     return { ...EMPTY, reports: [report] };
+  }
+
+  /** Each message of a frame is taken as if it had come on its topic; one bad one does not cost its neighbours. */
+  private stream(incoming: Incoming, level: string): Batch {
+    const { kitId, messages } = decodeFrame(incoming.payload);
+    if (!isKitId(kitId)) throw new PayloadError(`not a kit id: ${kitId}`, { code: 'kit' });
+    if (kitLevel(kitId) !== level) throw new PayloadError(`${kitId} on the stream of ${level}`, { code: 'kit' });
+    const batches = messages.map(({ kind, text }) => {
+      const topic = historyTopic(this.topics, kind, kitId);
+      return this.decode({ ...incoming, topic, payload: Buffer.from(text) });
+    });
+    return {
+      observations: batches.flatMap(({ observations }) => observations),
+      rejects: batches.flatMap(({ rejects }) => rejects),
+      contacts: latestPerKit(batches.flatMap(({ contacts }) => contacts)),
+      reports: [],
+    };
   }
 
   /** One object, or (as old documents have it) an array of them; one bad element does not cost its neighbours. */

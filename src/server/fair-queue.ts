@@ -10,22 +10,26 @@ export interface Turn<T> {
 
 export class FairQueue<T> {
   private readonly queues = new Map<string, T[]>();
+  private readonly sizes = new Map<string, number>();
   private readonly served = new Set<string>();
-  private count = 0;
+  private total = 0;
+
+  /** `sizeOfItem` says for how many an item counts. */
+  constructor(private readonly sizeOfItem: (item: T) => number = () => 1) {}
 
   get size(): number {
-    return this.count;
+    return this.total;
   }
 
   sizeOf(owner: string): number {
-    return this.queues.get(owner)?.length ?? 0;
+    return this.sizes.get(owner) ?? 0;
   }
 
   push(owner: string, item: T): void {
     const queue = this.queues.get(owner);
     if (queue === undefined) this.queues.set(owner, [item]);
     else queue.push(item);
-    this.count += 1;
+    this.grow(owner, this.sizeOfItem(item));
   }
 
   /**
@@ -35,7 +39,7 @@ export class FairQueue<T> {
   take(limit: number, costOf: (item: T) => number): Turn<T> {
     const taken: T[] = [];
     const free = [...this.queues].filter(([owner]) => !this.served.has(owner));
-    const mine = this.count > limit ? free.slice(0, Math.ceil(free.length / 2)) : free;
+    const mine = this.total > limit ? free.slice(0, Math.ceil(free.length / 2)) : free;
     const turns = mine.map(([owner, items]) => ({ owner, items, next: 0 }));
     let cost = 0;
     let before = -1;
@@ -61,20 +65,31 @@ export class FairQueue<T> {
     for (const [owner, items] of [...this.queues]) {
       const kept = items.filter(keeps);
       if (kept.length === items.length) continue;
-      gone.push(...items.filter((item) => !keeps(item)));
+      const left = items.filter((item) => !keeps(item));
+      gone.push(...left);
+      this.shrink(owner, left);
       if (kept.length === 0) this.queues.delete(owner);
       else this.queues.set(owner, kept);
     }
-    this.count -= gone.length;
     return gone;
   }
 
   /** Who was served stands behind the others: with more owners than a batch has room for, each gets its turn. */
   private serve(owner: string, items: T[], taken: number): void {
     this.served.add(owner);
-    items.splice(0, taken);
-    this.count -= taken;
+    this.shrink(owner, items.splice(0, taken));
     this.queues.delete(owner);
     if (items.length > 0) this.queues.set(owner, items);
+  }
+
+  private shrink(owner: string, gone: readonly T[]): void {
+    this.grow(owner, -gone.reduce((sum, item) => sum + this.sizeOfItem(item), 0));
+  }
+
+  private grow(owner: string, by: number): void {
+    this.total += by;
+    const size = this.sizeOf(owner) + by;
+    if (size > 0) this.sizes.set(owner, size);
+    else this.sizes.delete(owner);
   }
 }

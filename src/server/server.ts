@@ -1,4 +1,5 @@
 // The server role: MQTT and kits' APIs in, the database behind it.
+import { within } from '../base/abort.js';
 import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, StoreError, toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
@@ -27,6 +28,8 @@ export interface ServerOptions {
 }
 
 const BACKOFF = { minMs: 500, maxMs: 15_000 };
+/** The batcher's time and a goodbye to the broker; a statement that hangs longer ends with the process. */
+const STOP_WITHIN_MS = 8_000;
 
 export class Server implements Part {
   readonly name = 'server';
@@ -48,6 +51,12 @@ export class Server implements Part {
 
   async stop(): Promise<void> {
     this.stopping.abort();
+    const stopped = this.stopParts();
+    stopped.catch((thrown: unknown) => this.options.log.error(`stopping: ${toError(thrown).message}`));
+    await within(STOP_WITHIN_MS, stopped);
+  }
+
+  private async stopParts(): Promise<void> {
     await this.running;
     for (const part of [...this.parts].reverse()) await part.stop();
     await this.store?.close();
@@ -140,5 +149,6 @@ export class Server implements Part {
     ];
     for (const part of this.parts) await part.start();
     log.info({ serverId, storeId }, 'the database is open');
+    for (const warning of store.warnings) log.warn(`database: ${warning}`);
   }
 }

@@ -58,7 +58,7 @@ export interface Reject {
   readonly kitId: string | null;
   readonly kind: Kind | null;
   readonly identity: Identity | null;
-  /** Stable: `json`, `schema`, `kit`, `time`, `retention`, `database`, `internal`. */
+  /** Stable: `json`, `frame`, `schema`, `kit`, `time`, `retention`, `database`, `internal`. */
   readonly reason: string;
   readonly detail: string;
   /** The raw bytes, at most 16 KiB of them. */
@@ -171,6 +171,8 @@ export interface Store {
   readonly storeId: string;
   readonly kits: Kits;
   readonly rejects: Rejects;
+  /** What of its tables' upkeep the database does not take, in words for a log. */
+  readonly warnings: readonly string[];
 
   /**
    * Commits a batch durably, once. An observation whose identity is in the ledger is refused; else one whose natural
@@ -188,5 +190,13 @@ export interface Store {
 
   /** Deletes what is past its retention (raw rows 30/30/90 days, rejects by age and number); returns how many rows. */
   prune(nowUs: number): Promise<number>;
+
+  /**
+   * Brings the hourly aggregates up to date where rows came after the database had looked there for the last time, as
+   * far as raw rows are kept; returns how many hours.
+   *
+   * @throws StoreError what could not be refreshed is so by a later call.
+   */
+  refresh(nowUs: number): Promise<number>;
   close(): Promise<void>;
 }

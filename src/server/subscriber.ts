@@ -16,6 +16,7 @@ import {
 } from '../base/mqtt-link.js';
 import { Pulse } from '../base/pulse.js';
 import type { Hello } from '../schema/hello.js';
+import { STREAM_WIRE } from '../schema/stream-frame.js';
 import { helloTopic, type TopicNames } from '../schema/topics.js';
 import type { Acknowledger } from './acknowledger.js';
 import type { Batcher } from './batcher.js';
@@ -168,8 +169,9 @@ export class Subscriber implements Part {
     // No two at the same time: a reject is told from another by its time, topic and bytes (stores/rejects.ts).
     this.receivedUs = Math.max(this.receivedUs + 1, Date.now() * 1_000);
     const batch = decoder.decode({ topic, payload, receivedUs: this.receivedUs });
-    if (qos === 0) return batcher.add({ batch, ack, from: null });
-    return batcher.add({ batch, ack: unconfirmed.take(ack), from: link });
+    const bytes = payload.length;
+    if (qos === 0) return batcher.add({ batch, ack, from: null, bytes });
+    return batcher.add({ batch, ack: unconfirmed.take(ack), from: link, bytes });
   }
 
   private async introduce(link: MqttLink, subscriptions: Subscriptions): Promise<void> {
@@ -211,7 +213,7 @@ export class Subscriber implements Part {
       store_id: storeId,
       boot_id: this.bootId,
       session: this.session,
-      wire: ['topics'],
+      wire: ['topics', STREAM_WIRE],
       credit: CREDIT,
       store: this.storeState,
       online,

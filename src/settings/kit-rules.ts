@@ -14,6 +14,7 @@ export function checkMqtt(draft: MqttDraft, isDragonSyncs: boolean): void {
   checkHost(draft, isDragonSyncs);
   checkPlaintext(draft);
   checkVersion(draft);
+  checkFrames(draft);
   checkReplay(draft);
   checkTopics(draft);
   const { mqtt_tls, mqtt_ca_file, mqtt_certfile, mqtt_keyfile, mqtt_tls_insecure } = draft.values;
@@ -53,6 +54,17 @@ function checkVersion(draft: MqttDraft): void {
   // [MQTT-3.1.2-22]
   if (mqtt_password !== '' && mqtt_username === '') {
     draft.fail('mqtt_password', 'is set without mqtt_username', 'both; MQTT 3.1.1 has no password without a user');
+  }
+}
+
+/** Frames are for a server, and its word is all that tells whether it has them. */
+function checkFrames(draft: MqttDraft): void {
+  const { mqtt_wire, mqtt_replay, mqtt_delivery } = draft.values;
+  if (mqtt_delivery !== 'broker') return;
+  const expected = 'mqtt_delivery = auto or database';
+  if (mqtt_wire === 'stream') draft.fail('mqtt_wire', 'stream needs a server, and delivery is by the broker', expected);
+  if (mqtt_replay === 'frames') {
+    draft.fail('mqtt_replay', 'frames need a server, and delivery is by the broker', expected);
   }
 }
 

@@ -109,21 +109,18 @@ const OURS = {
   mqtt_wire: choice({
     choices: ['topics', 'stream'],
     default: 'topics',
-    unavailable: ['stream'],
-    doc: 'How detections travel: one message each on its topic, or many in one compressed frame.',
+    doc: 'How detections travel: topics, one message each on its topic; or stream, many in one compressed frame that only a dragonsink server reads. With stream nothing is sent while no server is there, only the database frees the spool (as mqtt_delivery = database), and a server too old for it gets topics.',
   }),
   mqtt_frame_ms: whole({
     default: 250,
     min: 10,
     max: 60_000,
-    unavailable: true,
-    doc: 'Milliseconds after which a frame is closed; 10000 suits a metered link.',
+    doc: 'Milliseconds that a new detection may wait for others to share its frame; 10000 suits a metered link.',
   }),
   mqtt_replay: choice({
     choices: ['auto', 'frames', 'topics', 'off'],
     default: 'auto',
-    unavailable: ['frames'],
-    doc: 'How the backlog is sent after an outage. Its messages are marked as replays and never retained; off, for a broker that only Home Assistant reads, keeps it in the spool.',
+    doc: 'How the backlog is sent after an outage: in frames where every server takes them, else on the topics (auto); only in frames, however long it takes until a server takes them; or only on the topics. Its messages are marked as replays and never retained; off, for a broker that only Home Assistant reads, keeps it in the spool.',
   }),
   mqtt_delivery: choice({
     choices: ['auto', 'database', 'broker'],

@@ -29,6 +29,7 @@ export function loadServerSettings(env: NodeJS.ProcessEnv): Loaded<ServerSetting
   warnOfTypos(env, problems);
   const around = { section: '', place: PLACE, folder: process.cwd(), problems };
   const draft = new Draft(SERVER_SPEC, given, around).read();
+  checkDatabases(draft);
   checkLogin(draft);
   checkTransport(draft);
   checkTopics(draft);
@@ -59,6 +60,13 @@ function warnOfTypos(env: NodeJS.ProcessEnv, problems: Problems): void {
     if (!name.startsWith('MQTT_') || known.has(name)) continue;
     const near = nearestName(name, known, TYPO_DISTANCE);
     if (near !== null) problems.warn(PLACE, name, `Unknown variable ${name}: did you mean ${near}?`);
+  }
+}
+
+function checkDatabases(draft: ServerDraft): void {
+  const { DATABASE_URL, DATABASE_MAINTAIN_URL } = draft.values;
+  if (DATABASE_MAINTAIN_URL !== '' && DATABASE_URL.startsWith('sqlite:') && !draft.failed.has('DATABASE_URL')) {
+    draft.warn('DATABASE_MAINTAIN_URL', 'has no effect with SQLite (DATABASE_URL), which knows no roles');
   }
 }
 

@@ -5,7 +5,8 @@ import { quote } from './problems.js';
 import { choice, flag, host, type Parsed, path, text, whole } from './spec.js';
 import { topic } from './topic-rules.js';
 
-const DATABASE_FORM = 'sqlite:/path/to/file or postgres://user:password@host:5432/name';
+const POSTGRES_FORM = 'postgres://user:password@host:5432/name';
+const DATABASE_FORM = `sqlite:/path/to/file or ${POSTGRES_FORM}`;
 
 /** The names of the guide (WarDragonAnalytics docs/mqtt.md, .env). */
 const GUIDE = {
@@ -15,7 +16,7 @@ const GUIDE = {
     secretFile: 'DATABASE_URL_FILE',
     expected: DATABASE_FORM,
     check: checkDatabaseUrl,
-    doc: `The database: ${DATABASE_FORM}.`,
+    doc: `The database: ${DATABASE_FORM}. Behind that, ?sslmode=verify-full&sslrootcert=FILE for TLS and statement_timeout=MILLISECONDS for each statement (30000).`,
   }),
   MQTT_INGEST_ENABLED: flag({ default: true, doc: 'Subscribe to the broker and store what comes.' }),
   MQTT_BROKER_HOST: host({ default: '127.0.0.1', doc: "The broker's host name or address." }),
@@ -102,10 +103,16 @@ const OURS = {
   DATABASE_MAINTAIN_URL: text({
     default: '',
     secret: 'url',
-    unavailable: true,
-    expected: DATABASE_FORM,
-    check: checkDatabaseUrl,
-    doc: "The database with its owner's role, for retention and removal; empty for DATABASE_URL.",
+    secretFile: 'DATABASE_MAINTAIN_URL_FILE',
+    example: 'postgres://dragonsink_maintain:password@host:5432/name',
+    expected: POSTGRES_FORM,
+    check: checkPostgresUrl,
+    doc: "The same PostgreSQL as its tables' owner, for migrations, retention and removal; empty for DATABASE_URL.",
+  }),
+  DATABASE_MAINTAIN_URL_FILE: path({
+    default: '',
+    example: '/run/secrets/database-maintain-url',
+    doc: 'A file that holds what DATABASE_MAINTAIN_URL would. Others must not be able to read it (chmod 600).',
   }),
   HTTP_HOST: host({
     default: '127.0.0.1',
@@ -134,8 +141,11 @@ function hostAsId(): string {
 
 /** Never says what was written: there is a password in it. */
 function checkDatabaseUrl(raw: string): Parsed<string> {
-  if (raw.startsWith('sqlite:')) return checkSqliteUrl(raw);
-  if (!/^postgres(ql)?:\/\//.test(raw)) return { wrong: 'begins with neither sqlite: nor postgres://' };
+  return raw.startsWith('sqlite:') ? checkSqliteUrl(raw) : checkPostgresUrl(raw);
+}
+
+function checkPostgresUrl(raw: string): Parsed<string> {
+  if (!/^postgres(ql)?:\/\//.test(raw)) return { wrong: 'does not begin as it should' };
   // A password with / or # in it would still be a URL, of another database.
   const url = URL.canParse(raw) ? new URL(raw) : null;
   if (url === null || url.hash !== '' || url.pathname.includes('@')) {

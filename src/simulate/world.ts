@@ -7,6 +7,7 @@ import { ALERT, CAA_ONLY, DJI, droneEntry, REMOTE_ID, SIK, signalEntry, statusEn
 export interface WorldOptions {
   /** Seconds since 1970, as the kit's clock has it. */
   readonly nowS: () => number;
+  readonly kitId?: string;
   readonly drones?: number;
   readonly aircraft?: number;
   readonly signals?: number;
@@ -16,7 +17,7 @@ export interface WorldOptions {
 type Entry = Record<string, unknown>;
 
 const KIT = { lat: 42.3601, lon: -71.0589, alt: 12 };
-const KIT_ID = 'wardragon-DEMO0001';
+const DEMO_KIT_ID = 'wardragon-DEMO0001';
 const METRES_PER_DEGREE = 111_320;
 const STATUS_EVERY_S = 10;
 const SIGNAL_EVERY_S = 3;
@@ -25,18 +26,18 @@ const CAA_ONLY_EVERY = 17;
 const NAN_EVERY = 23;
 
 export function createWorld(options: WorldOptions): ApiContent {
-  const { nowS, drones = 5, aircraft = 6, signals = 3, seed = 1 } = options;
+  const { nowS, kitId = DEMO_KIT_ID, drones = 5, aircraft = 6, signals = 3, seed = 1 } = options;
   const startedS = nowS();
   const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
   return {
     drones: () => [
-      ...numbers(drones).map((i) => drone(i, seed, startedS, nowS())),
-      ...numbers(aircraft).map((i) => plane(i, seed, nowS())),
+      ...numbers(drones).map((i) => drone(i, { kitId, seed, startedS, nowS: nowS() })),
+      ...numbers(aircraft).map((i) => plane(i, { kitId, seed, startedS, nowS: nowS() })),
     ],
-    signals: () => numbers(signals).map((i) => signal(i, seed, startedS, nowS())),
+    signals: () => numbers(signals).map((i) => signal(i, { kitId, seed, startedS, nowS: nowS() })),
     status: () => {
       const atS = tickOf(nowS(), startedS, STATUS_EVERY_S);
-      return statusEntry(KIT_ID, KIT, atS, atS - startedS + 1_752.9);
+      return statusEntry(kitId, KIT, atS, atS - startedS + 1_752.9);
     },
   };
 }
@@ -53,7 +54,15 @@ function tickOf(nowS: number, startedS: number, everyS: number, offsetS = 0): nu
   return startedS + offsetS + Math.floor((nowS - startedS - offsetS) / everyS) * everyS;
 }
 
-function drone(i: number, seed: number, startedS: number, nowS: number): Entry {
+/** Of one world, now; in seconds since 1970. */
+interface Moment {
+  readonly kitId: string;
+  readonly seed: number;
+  readonly startedS: number;
+  readonly nowS: number;
+}
+
+function drone(i: number, { kitId, seed, startedS, nowS }: Moment): Entry {
   const heardS = tickOf(nowS, startedS, 1, chance(seed, i, 1));
   const packet = Math.floor(heardS - startedS);
   const headingDeg = (chance(seed, i, 2) * 360 + packet * 3) % 360;
@@ -61,14 +70,14 @@ function drone(i: number, seed: number, startedS: number, nowS: number): Entry {
   const radiusM = 150 + chance(seed, i, 4) * 400;
   const place = offset(KIT, radiusM, headingDeg);
   const form = [REMOTE_ID, DJI, REMOTE_ID, SIK, ALERT][i % 5] ?? REMOTE_ID;
-  const entry = droneEntry(form, { i, kitId: KIT_ID, kit: KIT, place, headingDeg, speedMps, heardS });
+  const entry = droneEntry(form, { i, kitId, kit: KIT, place, headingDeg, speedMps, heardS });
   if (form !== REMOTE_ID) return entry;
   if (packet % CAA_ONLY_EVERY === CAA_ONLY_EVERY - 1) return { ...entry, ...CAA_ONLY };
   if (packet % NAN_EVERY === NAN_EVERY - 1) return { ...entry, alt: Number.NaN, height: Number.POSITIVE_INFINITY };
   return entry;
 }
 
-function plane(i: number, seed: number, nowS: number): Entry {
+function plane(i: number, { kitId, seed, nowS }: Moment): Entry {
   const track = Math.round(chance(seed, i, 5) * 3_600) / 10;
   const knots = 120 + Math.round(chance(seed, i, 6) * 350);
   const alongM = ((nowS * knots * 0.514444) % 60_000) - 30_000;
@@ -95,15 +104,15 @@ function plane(i: number, seed: number, nowS: number): Entry {
     rssi: -12.4,
     last_update_time: nowS,
     source: 'adsb',
-    seen_by: KIT_ID,
+    seen_by: kitId,
   };
 }
 
-function signal(i: number, seed: number, startedS: number, nowS: number): Entry {
+function signal(i: number, { kitId, seed, startedS, nowS }: Moment): Entry {
   const heardS = tickOf(nowS, startedS, SIGNAL_EVERY_S, chance(seed, i, 7) * SIGNAL_EVERY_S);
   return signalEntry({
     i,
-    kitId: KIT_ID,
+    kitId,
     kit: KIT,
     heardS,
     pal: Math.round(chance(seed, i, Math.floor(heardS)) * 100),

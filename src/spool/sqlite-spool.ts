@@ -57,6 +57,7 @@ export class SqliteSpool implements Spool {
   private readonly marks: Marks;
   private readonly now: () => number;
   private readonly leastCounter: number;
+  private boundTo: string | null | undefined;
   private epoch: string | null = null;
   private nextSeq = new Map<number, number>();
   private highestId: number;
@@ -119,7 +120,9 @@ export class SqliteSpool implements Spool {
   }
 
   storeId(): string | null {
-    return this.look(() => this.reader.meta('store_id')) as string | null;
+    // Asked for with every message that is sent.
+    if (this.boundTo === undefined) this.boundTo = this.look(() => this.reader.meta('store_id')) as string | null;
+    return this.boundTo;
   }
 
   setStoreId(storeId: string | null): void {
@@ -132,6 +135,7 @@ export class SqliteSpool implements Spool {
       if (this.reader.meta('store_id') === null) this.handedOver.clear();
       this.statements.run(plans.PUT_META, 'store_id', storeId);
     });
+    this.boundTo = storeId;
   }
 
   lastMark(rowClass: number, thing: string): string | null {

@@ -1,19 +1,27 @@
 // The benchmarks: each figure beside a yardstick measured in the same run, A B A B, medians. A missed target is a row with
 // `ok: false`; it fails nothing, because machines are noisy and this is no test.
 //
-// npm run bench [-- [--json] [--only TEXT]]
-import { cpus, totalmem } from 'node:os';
+// npm run bench [-- [--json] [--only TEXT] [--svg FILE]]
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BYTES } from './bytes.js';
+import { measureDrain } from './drain.js';
+import { measureGrowth } from './growth.js';
 import { measureIngest, measureIngestMemory } from './ingest.js';
 import { measureIntake } from './intake.js';
+import { measureKitCost } from './kit-cost.js';
 import { measureKitMemory } from './kit-memory.js';
 import { measureKitRows } from './kit-rows.js';
 import { measurePublish } from './publish.js';
 import { type Bench, measure, type Row } from './row.js';
+import { measureThinLink } from './thin-link.js';
 
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   intake: measureIntake,
   publish: measurePublish,
+  drain: measureDrain,
+  ...BYTES,
   ingest: measureIngest,
   'kit-rows': measureKitRows,
   'kit-memory': measureKitMemory,
@@ -35,15 +43,25 @@ function line({ name, value, unit, yardstick, ratio, spread, target, ok }: Row):
   return `| ${cells.join(' | ')} |\n`;
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
-const out = values.json === true ? process.stderr : process.stdout;
-out.write('| what | here | yardstick | ratio (spread) | target | reached |\n|---|---|---|---|---|---|\n');
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    svg: { type: 'string', default: join(tmpdir(), 'dragonsink-growth.svg') },
+  },
+});
+const out = values.json ? process.stderr : process.stdout;
 const rows: Row[] = [];
-for (const [name, make] of Object.entries(BENCHES)) {
-  if (values.only !== undefined && !name.includes(values.only)) continue;
-  const row = await measure(await make());
+out.write('| what | here | yardstick | ratio (spread) | target | reached |\n|---|---|---|---|---|---|\n');
+for (const [name, make] of Object.entries(BENCHES).filter(([name]) => name.includes(values.only))) {
+  const row = await measure(await make()).catch((thrown: unknown) => {
+    throw new Error(`${name} could not be measured`, { cause: thrown });
+  });
   rows.push(row);
   out.write(line(row));
 }
+if ('thin-link'.includes(values.only)) out.write(`\n${await measureThinLink()}`);
+if ('kit-cost'.includes(values.only)) out.write(`\n${await measureKitCost()}`);
+if ('growth'.includes(values.only)) out.write(`\n${await measureGrowth(values.svg)}\nplotted in ${values.svg}\n`);
 out.write(`\non ${JSON.stringify(machine())}\n`);
-if (values.json === true) process.stdout.write(`${JSON.stringify({ rows, machine: machine() })}\n`);
+if (values.json) process.stdout.write(`${JSON.stringify({ rows, machine: machine() })}\n`);

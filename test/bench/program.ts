@@ -6,8 +6,13 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { EVICTION_ORDER } from '../../src/kit/classes.js';
 import { openSpool } from '../../src/spool/open-spool.js';
+import type { NewRow } from '../../src/spool/spool.js';
 import { MAIN } from '../fixtures/processes.js';
 import { historyRows } from './input.js';
+import { median } from './row.js';
+
+/** Linux' USER_HZ. */
+const TICKS_PER_S = 100;
 
 export class Program {
   private readonly child: ChildProcess;
@@ -32,15 +37,33 @@ export class Program {
     return this.statusMib('VmHWM');
   }
 
+  /** Since it was started: processor time, what it gave to the disk, and how often its main thread went to sleep. */
+  usage(): { cpuS: number; writtenBytes: number; wakeups: number } {
+    const ticks = this.proc('stat').split(') ')[1]?.split(' ') ?? [];
+    return {
+      cpuS: (Number(ticks[11]) + Number(ticks[12])) / TICKS_PER_S,
+      writtenBytes: Number(/^write_bytes: (\d+)$/m.exec(this.proc('io'))?.[1]),
+      wakeups: Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(this.proc('status'))?.[1]),
+    };
+  }
+
   private statusMib(field: string): number {
-    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
-    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024;
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(this.proc('status'))?.[1]) / 1_024;
+  }
+
+  private proc(file: string): string {
+    return readFileSync(`/proc/${this.child.pid}/${file}`, 'utf8');
   }
 }
 
 /** Resolves when it has subscribed, for it says hello after that. */
-export async function startServer(databaseUrl: string, brokerPort: number): Promise<Program> {
-  const env = { DATABASE_URL: databaseUrl, MQTT_BROKER_PORT: String(brokerPort), SERVER_ID: 'bench', HTTP_PORT: '0' };
+export async function startServer(databaseUrl: string, brokerPort: number, httpPort = 0): Promise<Program> {
+  const env = {
+    DATABASE_URL: databaseUrl,
+    MQTT_BROKER_PORT: String(brokerPort),
+    SERVER_ID: 'bench',
+    HTTP_PORT: String(httpPort),
+  };
   const client = await connectAsync(`mqtt://127.0.0.1:${brokerPort}`, { protocolVersion: 5 });
   const hello = new Promise<void>((resolve) => {
     client.on('message', (_, payload, { retain }) => {
@@ -54,8 +77,19 @@ export async function startServer(databaseUrl: string, brokerPort: number): Prom
   return server;
 }
 
-/** A kit with so many rows in its spool; `settings` are further lines of `[MQTT]`. */
-export function makeKit(folder: string, apiUrl: string, brokerPort: number, settings: readonly string[] = []): string {
+export interface KitFile {
+  readonly statusPort?: number;
+  readonly pollS?: number;
+}
+
+/** The configuration of a kit in that folder; `settings` are further lines of `[MQTT]`. */
+export function makeKit(
+  folder: string,
+  apiUrl: string,
+  brokerPort: number,
+  settings: readonly string[] = [],
+  { statusPort = 0, pollS = 2 }: KitFile = {},
+): string {
   const configFile = join(folder, 'config.ini');
   const lines = [
     '[MQTT]',
@@ -64,30 +98,38 @@ export function makeKit(folder: string, apiUrl: string, brokerPort: number, sett
     ...settings,
     '[DRAGONSYNC]',
     `api_url = ${apiUrl}`,
+    `api_poll_s = ${pollS}`,
     '[SPOOL]',
     `path = ${join(folder, 'spool.db')}`,
     'max_mb = 8192',
     'min_free_mb = 0',
     '[KIT]',
-    'status_port = 0',
+    `status_port = ${statusPort}`,
   ];
   writeFileSync(configFile, `${lines.join('\n')}\n`);
   return configFile;
 }
 
-const ROWS_PER_ACCEPT = 1_000;
+/** A busy poll. */
+const ROWS_PER_ACCEPT = 50;
+/** Commits at the end of which the time is taken. */
+const TIMED = 200;
 
-/** What `count` observations leave in the spool of a kit that had no network. */
-export function fillSpool(folder: string, count: number): void {
+/** What `count` observations leave in the spool of a kit that had no network; the median time of the last commits, in ms. */
+export function fillSpool(folder: string, count: number): number {
   const limits = { maxBytes: 8 * 2 ** 30, minFreeBytes: 0, maxAgeMs: null, evict: 'priority' } as const;
   const spool = openSpool({ path: join(folder, 'spool.db'), classes: EVICTION_ORDER, limits, onDamaged: () => {} });
-  let rows = [];
+  const times: number[] = [];
+  let rows: NewRow[] = [];
   for (const row of historyRows(count)) {
     rows.push(row);
     if (rows.length < ROWS_PER_ACCEPT) continue;
+    const startedMs = performance.now();
     spool.accept(rows);
+    times.push(performance.now() - startedMs);
     rows = [];
   }
   if (rows.length > 0) spool.accept(rows);
   spool.close();
+  return median(times.slice(-TIMED));
 }

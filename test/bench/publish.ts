@@ -54,7 +54,7 @@ async function spoolRate(path: string, broker: Broker, rows: ReturnType<typeof d
     spool,
     outgoing: { topics: DEFAULT_TOPICS, qos },
     delivery: 'broker',
-    mayReplay: true,
+    wires: { wire: 'topics', replay: 'topics', frameMs: 250 },
     drainRateKbps: 0,
     onHello: () => {},
     onSpoolError: () => {},

@@ -77,6 +77,6 @@ export async function measure(bench: Bench): Promise<Row> {
 }
 
 /** Three digits say all that a noisy machine knows. */
-function significant(value: number): number {
+export function significant(value: number): number {
   return Number(value.toPrecision(3));
 }

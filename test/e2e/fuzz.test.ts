@@ -86,7 +86,7 @@ async function fuzz(t: TestContext, url: string, usedSeeds: readonly number[], p
 }
 
 /** Neither a fault of the server's own nor anything that the database had to refuse. */
-const EXPECTED = new Set(['json', 'schema', 'kit', 'time', 'retention']);
+const EXPECTED = new Set(['json', 'frame', 'schema', 'kit', 'time', 'retention']);
 
 /** Over all of its labels. */
 async function metric(port: number, name: string): Promise<number> {

@@ -75,6 +75,31 @@ describe('deferred acknowledgement', () => {
     assert.equal(closed, false);
   });
 
+  test('while a handler holds the reading back, behind which PINGRESP waits, the connection outlives many keepalives', async (t) => {
+    const { port, freeze } = await broker(t);
+    const link = await open(t, port, { keepaliveS: 1 });
+    const closed = link.closed.then(() => 'closed');
+    const got: string[] = [];
+    let makeRoom = (): void => {};
+    const room = new Promise<void>((resolve) => {
+      makeRoom = resolve;
+    });
+    link.onMessage((incoming) => {
+      got.push(incoming.payload.toString());
+      incoming.ack();
+      return room;
+    });
+    await link.subscribe(['test/topic'], 1);
+    const sender = await open(t, port);
+    for (const n of ['1', '2', '3']) await sender.publish(message(n));
+    assert.equal(await Promise.race([closed, delay(5_000, 'open')]), 'open');
+    assert.deepEqual(got, ['1']);
+    makeRoom();
+    await eventually('the others', () => got.length === 3);
+    freeze();
+    assert.equal(await Promise.race([closed, delay(3_000, 'open')]), 'closed', 'now silence means again what it meant');
+  });
+
   for (const version of [4, 5] as const) {
     test(`what was not acknowledged comes again, and a late ack does nothing (version ${version})`, async (t) => {
       const { port, log } = await broker(t, { config: ['log_type all'] });

@@ -1,6 +1,7 @@
 // The store on PostgreSQL while its server dies, is in the way of others, or refuses: nothing half, nothing twice.
 import { deepEqual, equal, ok, rejects as throws } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -41,12 +42,12 @@ suite('PostgreSQL: outages', () => {
     const harness = await newHarness(t);
     const store = await harness.open();
     await store.commit(batch(drone()));
-    postgres().pgCtl('stop', '-m', 'immediate');
+    await postgres().pgCtl('stop', '-m', 'immediate');
     const down = { name: 'StoreError', code: 'unavailable', retryable: true, hint: /is PostgreSQL running/ };
     await throws(store.commit(batch(drone({ identity: at(2) }))), down);
     await throws(store.ledger(), down);
     await throws(openStore(harness.url), down);
-    postgres().pgCtl('start');
+    await postgres().pgCtl('start');
     const { drone: counts } = (await store.commit(batch(drone(), drone({ identity: at(2) })))).counts;
     deepEqual([counts.refused, counts.merged], [1, 1]);
   });
@@ -128,6 +129,27 @@ suite('PostgreSQL: outages', () => {
         [1, T0_US],
       ],
     );
+  });
+
+  test('a server that ends a session in the same breath as it admits it is said to be away', async (t) => {
+    const message = (type: string, ...parts: string[]): Buffer => {
+      const body = Buffer.from(parts.join('\0'), 'latin1');
+      const head = Buffer.from(`${type}0000`);
+      head.writeUInt32BE(body.length + 4, 1);
+      return Buffer.concat([head, body]);
+    };
+    const admitted = [message('R', '', '', '', '', ''), message('Z', 'I')];
+    const ended = message('E', 'SFATAL', 'C57P01', 'Mterminating connection due to administrator command', '', '');
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(Buffer.concat([...admitted, ended])));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const opening = openStore(`postgres://x@127.0.0.1:${port}/x`);
+    await throws(opening, { name: 'StoreError', code: 'unavailable', retryable: true });
   });
 
   test('a read-only server is waited for', async (t) => {

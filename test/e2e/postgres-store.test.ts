@@ -6,6 +6,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
 import { openStore } from '../../src/server/stores/open-store.js';
 import { GET_KEYS, GET_KEYS_BEFORE, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
+import { readCatalogue, within } from '../fixtures/catalogue.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import {
   at,
@@ -92,13 +93,13 @@ suite('PostgreSQL: opening', () => {
 const ANALYTICS = readFileSync(join(import.meta.dirname, '../fixtures/analytics-schema.sql'), 'utf8');
 const SHAPE = {
   columns: `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
-    WHERE table_name IN ('kits', 'drones', 'signals', 'system_health')
+    WHERE table_name IN ('kits', 'drones', 'signals', 'system_health', 'audit_log')
       AND column_name NOT IN ('extra', 'sink_epoch', 'sink_seq', 'observed_raw', 'uid')
     ORDER BY table_name, ordinal_position`,
   constraints: `SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-    WHERE conrelid::regclass::text IN ('kits', 'drones', 'signals', 'system_health') ORDER BY conname`,
+    WHERE conrelid::regclass::text IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') ORDER BY conname`,
   indexes: `SELECT indexname, indexdef FROM pg_indexes
-    WHERE tablename IN ('kits', 'drones', 'signals', 'system_health') ORDER BY indexname`,
+    WHERE tablename IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') ORDER BY indexname`,
 };
 
 suite('PostgreSQL: a database of WarDragon Analytics', () => {
@@ -110,6 +111,29 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
       deepEqual(await ours.query(sql), await theirs.query(sql));
     });
   }
+
+  test('only what is ours is added, and nothing of it is touched', async (t) => {
+    const harness = await newHarness(t);
+    await harness.query(ANALYTICS);
+    await harness.query(
+      'CREATE VIEW active_threats AS SELECT time, kit_id, drone_id, speed FROM drones WHERE speed > 30',
+    );
+    const before = await readCatalogue(harness.query);
+    await harness.open();
+    const after = await readCatalogue(harness.query);
+    deepEqual(within(after, before), before);
+    const known = new Set(Object.values(before).flatMap((entries) => entries.map(({ name }) => name)));
+    const added = Object.values(after).flatMap((entries) =>
+      entries.map(({ name }) => name).filter((name) => !known.has(name)),
+    );
+    ok(added.length > 50);
+    deepEqual(
+      added.filter((name) => !/^ingest_|\.(extra|sink_epoch|sink_seq|observed_raw|uid)$/.test(name)),
+      [],
+    );
+    await harness.open();
+    deepEqual(await readCatalogue(harness.query), after);
+  });
 
   test('what it lacks is added, and its rows stay as they are', async (t) => {
     const harness = await newHarness(t);
@@ -158,6 +182,16 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
     equal((await again.counts()).rows.drone, 1);
   });
 
+  test('an aggregate that is none of TimescaleDB’s is nobody’s to refresh', async (t) => {
+    const harness = await newHarness(t);
+    const store = await harness.open(() => T0_US);
+    await harness.query('CREATE TABLE drones_hourly (bucket timestamptz)');
+    await store.commit(batch(drone({ keyUs: T0_US - 1e12, timeUs: T0_US - 1e12 })));
+    equal((await harness.rows('ingest_refresh')).length, 1);
+    equal(await store.refresh(T0_US), 0);
+    deepEqual(await harness.rows('ingest_refresh'), []);
+  });
+
   test('the raw rows of a hypertable are left to TimescaleDB, our keys are not', async (t) => {
     const harness = await newHarness(t);
     const store = await harness.open();
@@ -186,7 +220,11 @@ suite('PostgreSQL: what a commit looks up', () => {
       [GET_KEYS_BEFORE, /Index (Only )?Scan( Backward)? using ingest_keys_pkey/, ['[]']],
       [TABLE_PLANS.drones.occupied, BY_TIME, ['[]']],
       [TABLE_PLANS.drones.occupiedAfter, BY_TIME, ['[]', '1000']],
-      [TABLE_PLANS.drones.updateRows, BY_TIME, ['0', '1', '{0}', ...Array<string>(48).fill('{}')]],
+      [
+        TABLE_PLANS.drones.updateRows,
+        BY_TIME,
+        ['0', '9000000000000000', `{${KIT}}`, '{drone-1}', '{0}', ...Array<string>(48).fill('{}')],
+      ],
     ];
     const client = new Client({ connectionString: harness.url });
     await client.connect();

@@ -31,7 +31,10 @@ test('four servers share the load, and one that is killed takes nothing with it'
   const broker = await startMosquitto({ config: ['log_type all'] }, t);
   const url = postgres().createDatabase();
   const servers = await startServers(t, broker, url);
-  const files = await kitFiles(tempFolder(t), api, broker.port, { mqtt: ['mqtt_delivery = database'] });
+  const files = await kitFiles(tempFolder(t), api, broker.port, {
+    // One message each, or few frames would go to few servers.
+    mqtt: ['mqtt_delivery = database', 'mqtt_replay = topics'],
+  });
   const kit = runDragonsink(t, ['kit', '--config', files.configFile]);
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -4,10 +4,14 @@ import { brokerForgets, brokerKill } from './faults/broker-kill.js';
 import { brokerOverflow } from './faults/broker-overflow.js';
 import { calm } from './faults/calm.js';
 import { damagedSpool } from './faults/damaged-spool.js';
+import { databaseAway } from './faults/database-away.js';
+import { databaseDiskFull } from './faults/database-disk-full.js';
+import { databaseLocked } from './faults/database-locked.js';
 import { daysOffline, tooOld } from './faults/days-offline.js';
 import { everything } from './faults/everything.js';
 import { failingDisk } from './faults/failing-disk.js';
 import { flappingLink } from './faults/flapping-link.js';
+import { inFrames } from './faults/in-frames.js';
 import { kitDiskFull } from './faults/kit-disk-full.js';
 import { kitKill } from './faults/kit-kill.js';
 import { kitPowerLoss, kitPowerLossControl } from './faults/kit-power-loss.js';
@@ -34,9 +38,16 @@ export const FAULTS: readonly Fault[] = [
   brokerOverflow,
   serverKill,
   twoServers,
+  databaseAway,
+  databaseLocked,
+  databaseDiskFull,
   kitDiskFull,
   failingDisk,
   restoredSpool,
   slowLink,
   everything,
+  inFrames(calm),
+  inFrames(kitKill),
+  inFrames(flappingLink),
+  inFrames(serverKill),
 ];

@@ -48,10 +48,10 @@ export function sqliteView(path: string): DatabaseView {
   };
 }
 
-export async function postgresView(url: string): Promise<DatabaseView> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {}); // ended with the server
-  await client.connect();
+/** Connects again by itself, whatever happens to the server; while it is away, a look at it fails. */
+export function postgresView(url: string): DatabaseView {
+  const client = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => {}); // ended with the server: the next look connects anew
   return {
     rows: async () => {
       const found: StoredRow[] = [];

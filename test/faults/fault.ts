@@ -8,6 +8,8 @@ export type Need = 'loop' | 'tmpfs' | 'compiler';
 export interface Setup {
   /** SQLite unless said. */
   readonly database?: 'sqlite' | 'postgres';
+  /** With 'postgres': a server of the world's own, which no other world misses; its data may lie on a small tmpfs. */
+  readonly cluster?: { readonly tmpfsMb?: number };
   /** Else kit and server start at the same time. */
   readonly serverFirst?: boolean;
   /** Observations a second while it runs. */

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 
 export interface IoFault {
   readonly call: 'write' | 'sync' | 'truncate';
-  /** The end of the file's name. */
+  /** The end of the file's name; any file's with `*`. */
   readonly file: string;
-  readonly action: 'EIO' | 'ENOSPC' | { readonly powerCut: 0 | 1 | 2 };
+  readonly action: 'EIO' | 'ENOSPC' | 'COUNT' | { readonly powerCut: 0 | 1 | 2 } | { readonly slowMs: number };
   /** The first call that it meets, from 1. */
   readonly first: number;
   readonly times?: number;
@@ -24,11 +24,16 @@ export function ioShim({ call, file, action, first, times = 1 }: IoFault, report
     LD_PRELOAD: library,
     FAULT_CALL: call,
     FAULT_FILE: file,
-    FAULT_ACTION: typeof action === 'string' ? action : `POWER${action.powerCut}`,
+    FAULT_ACTION: nameOf(action),
     FAULT_FIRST: String(first),
     FAULT_TIMES: String(times),
     FAULT_REPORT: report,
   };
+}
+
+function nameOf(action: IoFault['action']): string {
+  if (typeof action === 'string') return action;
+  return 'slowMs' in action ? `SLOW${action.slowMs}` : `POWER${action.powerCut}`;
 }
 
 /** How often it has happened. */

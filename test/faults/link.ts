@@ -20,21 +20,29 @@ export type Mode =
   /** Half of the next PUBLISH, then a reset. */
   | { readonly name: 'truncate' }
   /** One bit of each PUBLISH, not in its payload. */
-  | { readonly name: 'damage'; readonly chance: () => number };
+  | { readonly name: 'damage'; readonly chance: () => number }
+  /** Of PostgreSQL's clients: the connection ends when one says COMMIT, before it arrives or before its answer does. */
+  | { readonly name: 'lose-commits'; readonly what: 'commit' | 'answer' };
 
 export const PASS: Mode = { name: 'pass' };
 /** Of these a connection can't recover: they end with a reset. */
 const LOSSY = new Set<Mode['name']>(['drop-confirmations', 'truncate', 'damage']);
 const THROTTLE_SLICES_PER_S = 20;
+/** As a client sends it alone, in the simple protocol. */
+const COMMIT = Buffer.from('COMMIT\0');
 
 export class Link {
   port = 0;
-  /** Sees every MQTT packet that goes up, once. */
-  onPacket: (packet: Buffer) => void = () => {};
+  /** Sees every MQTT packet, once. */
+  onPacket: (packet: Buffer, direction: Direction) => void = () => {};
   readonly bytes: Record<Direction, number> = { up: 0, down: 0 };
+  /** How many of PostgreSQL's COMMITs, or their answers, were lost. */
+  lostCommits = 0;
   private mode: Mode = PASS;
   private readonly sockets = new Set<Socket>();
   private readonly waiting = new Set<() => void>();
+  /** The servers' sides of connections on which the next answer is lost. */
+  private readonly unanswered = new WeakSet<Socket>();
   private server: Server | null = null;
   /** Of a throttled link: what the bytes so far must wait; a timer is too coarse for one packet. */
   private owedMs = 0;
@@ -113,6 +121,7 @@ export class Link {
     for await (const chunk of from as AsyncIterable<Buffer>) {
       for (const packet of cutter?.cut(chunk) ?? [chunk]) {
         await this.passable(direction);
+        if (this.protocol === 'other') this.loseCommit(packet, from, to, direction);
         await this.pass(packet, to, direction);
       }
     }
@@ -134,7 +143,7 @@ export class Link {
   private async pass(packet: Buffer, to: Socket, direction: Direction): Promise<void> {
     const { mode } = this;
     const type = this.protocol === 'mqtt' ? packetType(packet) : null;
-    if (type !== null && direction === 'up') this.onPacket(packet);
+    if (type !== null) this.onPacket(packet, direction);
     if (mode.name === 'drop-confirmations' && type !== null && CONFIRMATIONS.has(type)) return;
     if (mode.name === 'truncate' && type === PUBLISH) {
       await this.write(packet.subarray(0, packet.length >>> 1), to, direction);
@@ -145,6 +154,15 @@ export class Link {
     const isDamaged = mode.name === 'damage' && type === PUBLISH;
     await this.write(isDamaged ? damaged(packet, mode.chance) : packet, to, direction);
     if (mode.name === 'double-publishes' && type === PUBLISH) await this.write(packet, to, direction);
+  }
+
+  /** @throws to end the connection. */
+  private loseCommit(bytes: Buffer, from: Socket, to: Socket, direction: Direction): void {
+    if (direction === 'down' && this.unanswered.has(from)) throw new Error('the answer is lost');
+    if (this.mode.name !== 'lose-commits' || direction === 'down' || !bytes.includes(COMMIT)) return;
+    this.lostCommits += 1;
+    if (this.mode.what === 'commit') throw new Error('the COMMIT is lost');
+    this.unanswered.add(to);
   }
 
   private async trickle(packet: Buffer, bytesPerS: number, to: Socket, direction: Direction): Promise<void> {

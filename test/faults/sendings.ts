@@ -1,10 +1,35 @@
 // Counts on the kit's link what it sends more than once; its own count ends with its process.
-import { PUBLISH, packetType } from './mqtt-packets.js';
+import type { Kind } from '../../src/schema/kinds.js';
+import { decodeFrame } from '../../src/schema/stream-frame.js';
+import { DEFAULT_TOPICS, parseTopic } from '../../src/schema/topics.js';
+import { PUBLISH, packetType, publishOf } from './mqtt-packets.js';
 
-const HISTORY = /wardragon\/(drones|aircraft|signals|system)\b/;
-const ENVELOPE = /"sink":\{"v":1,"epoch":"([0-9a-f]{16})","seq":(\d+)/;
-/** Fixed header and topic. */
-const HEAD_BYTES = 80;
+/** A message of history. */
+export interface Numbered {
+  readonly kind: Kind;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** What a packet has of history that is numbered: one message, or a frame's many; of any other packet nothing. */
+export function numbersIn(packet: Buffer): Numbered[] {
+  if (packetType(packet) !== PUBLISH) return [];
+  const { topic, payload } = publishOf(packet);
+  const parsed = parseTopic(DEFAULT_TOPICS, topic);
+  if (parsed.about === 'stream') return decodeFrame(payload).messages.flatMap(({ kind, text }) => numberOf(kind, text));
+  // A drone's own topic holds its latest state, as often as one asks.
+  const isState = topic.startsWith(`${DEFAULT_TOPICS.perDroneBase}/`);
+  return parsed.about === 'history' && !isState ? numberOf(parsed.kind, payload.toString()) : [];
+}
+
+function numberOf(kind: Kind, text: string): Numbered[] {
+  const { sink } = JSON.parse(text) as { sink?: { epoch: string; seq: number } };
+  return sink === undefined ? [] : [{ kind, epoch: sink.epoch, seq: sink.seq }];
+}
+
+export function nameOf({ kind, epoch, seq }: Numbered): string {
+  return `${kind}/${epoch}/${seq}`;
+}
 
 export class Sendings {
   /** Sent once more, by whichever life of the kit. */
@@ -12,12 +37,9 @@ export class Sendings {
   private readonly sent = new Set<string>();
 
   take(packet: Buffer): void {
-    if (packetType(packet) !== PUBLISH) return;
-    const topic = HISTORY.exec(packet.toString('latin1', 0, HEAD_BYTES))?.[1];
-    const [, epoch, seq] = ENVELOPE.exec(packet.toString('latin1')) ?? [];
-    if (topic === undefined || epoch === undefined) return;
-    const number = `${topic}/${epoch}/${seq}`;
-    if (this.sent.has(number)) this.again += 1;
-    this.sent.add(number);
+    for (const name of numbersIn(packet).map(nameOf)) {
+      if (this.sent.has(name)) this.again += 1;
+      this.sent.add(name);
+    }
   }
 }

@@ -1,4 +1,5 @@
-// The file system under the spool: the test's own folder, an ext4 in a file that can lose power, or a small tmpfs.
+// The file system under the spool: the test's own folder, an ext4 in a file that can lose power, or a small tmpfs (which may
+// lie under PostgreSQL too).
 import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -30,8 +31,7 @@ export async function spoolDisk(kind: Setup['disk'], folder: string, cleanup: Cl
   mkdirSync(folder);
   if (kind === undefined) return NO_POWER_SWITCH;
   if (kind !== 'loop') {
-    await run('mount', '-t', 'tmpfs', '-o', `size=${kind.tmpfsMb}m`, 'dragonsink-fault', folder);
-    cleanup.add(() => run('umount', '-l', folder));
+    cleanup.add(await mountTmpfs(folder, kind.tmpfsMb));
     return NO_POWER_SWITCH;
   }
   const image = join(dirname(folder), 'spool.img');
@@ -52,6 +52,12 @@ export async function spoolDisk(kind: Setup['disk'], folder: string, cleanup: Cl
       mounted = true;
     },
   };
+}
+
+/** Resolves to what takes it away again. */
+export async function mountTmpfs(folder: string, sizeMb: number): Promise<() => Promise<void>> {
+  await run('mount', '-t', 'tmpfs', '-o', `size=${sizeMb}m`, 'dragonsink-fault', folder);
+  return () => run('umount', '-l', folder);
 }
 
 const execute = promisify(execFile);

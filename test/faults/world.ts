@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/simulate/ports.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
-import type { Postgres } from '../fixtures/postgres.js';
+import { type Postgres, startPostgres } from '../fixtures/postgres.js';
 import { FaultApi } from './api.js';
 import { Cleanup, isLeaving } from './cleanup.js';
 import { askStatus, type StatusAnswer } from './commands.js';
@@ -19,7 +19,8 @@ import { becomes } from './patience.js';
 import { Program } from './program.js';
 import type { Random } from './random.js';
 import { Sendings } from './sendings.js';
-import { type SpoolDisk, spoolDisk } from './spool-disk.js';
+import { ServerTraffic } from './server-traffic.js';
+import { mountTmpfs, type SpoolDisk, spoolDisk } from './spool-disk.js';
 import { StateTopics } from './state-topics.js';
 import { Watch } from './watch.js';
 
@@ -42,6 +43,8 @@ const PER_SECOND = { short: 20, long: 40 };
 const POLL_S = { short: 1, long: 2 };
 /** Shown at once: the answer stays well below what the kit reads. */
 const BULK_SLICE = 1_000;
+/** Few enough that a fault can take them all. */
+const CLUSTER_SETTINGS = ['max_connections=20'];
 
 export class World {
   readonly folder = mkdtempSync(join(tmpdir(), 'dragonsink-fault-'));
@@ -50,6 +53,7 @@ export class World {
   readonly spoolFile = join(this.folder, 'spool', 'spool.db');
   readonly ledger = new OutsideLedger(join(this.folder, 'ledger.txt'));
   readonly sendings = new Sendings();
+  readonly serverTraffic = new ServerTraffic();
   readonly api: FaultApi;
   /** What a fault found out beside the invariants. */
   readonly violations: string[] = [];
@@ -68,6 +72,8 @@ export class World {
   broker!: Broker;
   links!: { readonly api: Link; readonly kit: Link; readonly server: Link; readonly database: Link | null };
   database!: DatabaseView;
+  /** The world's own PostgreSQL server, when it has one. */
+  cluster: Postgres | null = null;
   /** Past the link, for whoever looks from outside. */
   databaseUrl!: string;
   disk!: SpoolDisk;
@@ -118,7 +124,10 @@ export class World {
       server: await this.link(new Link(this.broker.port, 'mqtt')),
       database: await this.databaseLink(),
     };
-    this.links.kit.onPacket = (packet) => this.sendings.take(packet);
+    this.links.kit.onPacket = (packet, direction) => {
+      if (direction === 'up') this.sendings.take(packet);
+    };
+    this.links.server.onPacket = (packet, direction) => this.serverTraffic.take(packet, direction);
     this.statusPort = await freePort();
     this.configureKit(setup);
     const { spoolFile, statusPort, database, ledger } = this;
@@ -146,9 +155,11 @@ export class World {
   }
 
   private async buildDatabase(): Promise<void> {
-    if (this.options.setup.database === 'postgres') {
-      this.databaseUrl = (await this.options.postgres()).createDatabase();
-      this.database = await postgresView(this.databaseUrl);
+    const { setup, postgres } = this.options;
+    if (setup.cluster !== undefined) this.cluster = await this.ownCluster(setup.cluster);
+    if (setup.database === 'postgres') {
+      this.databaseUrl = (this.cluster ?? (await postgres())).createDatabase();
+      this.database = postgresView(this.databaseUrl);
     } else {
       mkdirSync(join(this.folder, 'server'));
       const file = join(this.folder, 'server', 'server.db');
@@ -157,6 +168,18 @@ export class World {
     }
     this.serverDatabaseUrl = this.databaseUrl;
     this.cleanup.add(() => this.database.close());
+  }
+
+  private async ownCluster({ tmpfsMb }: NonNullable<Setup['cluster']>): Promise<Postgres> {
+    const cluster = await startPostgres({
+      settings: CLUSTER_SETTINGS,
+      // Of a small disk the usual segments of 16 MB would take most.
+      ...(tmpfsMb === undefined
+        ? {}
+        : { initdb: ['--wal-segsize=1'], mount: (folder: string) => mountTmpfs(folder, tmpfsMb) }),
+    });
+    this.cleanup.add(() => cluster.stop());
+    return cluster;
   }
 
   private async databaseLink(): Promise<Link | null> {

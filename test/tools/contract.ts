@@ -15,12 +15,15 @@ import {
   historyTopic,
   serviceTopic,
   statusTopic,
+  streamTopic,
   systemTopics,
 } from '../../src/schema/topics.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Of the message contract: it rises with the `v` of a message. */
 const CONTRACT_VERSION = '1.0.0';
+/** Of the whole MQTT packet. */
+const MAX_PACKET_BYTES = 65_536;
 
 type Json = Record<string, unknown>;
 
@@ -37,6 +40,24 @@ const SCHEMAS = {
   availability: { schema: availability, source: null, title: 'A kit is there, or is not: plain text, no JSON' },
 } as const;
 type Name = keyof typeof SCHEMAS;
+
+/** The one message that is no text: its comment in src/schema/stream-frame.ts, without what is about the code. */
+const FRAME = {
+  title: 'Many history messages of a kit, compressed',
+  summary: 'Only for servers that offer stream/1 in their hello.',
+  description: `${headComment('stream-frame')}\n${headComment('stream-rows')}`,
+  contentType: 'application/octet-stream',
+  payload: { type: 'string', format: 'binary', maxLength: MAX_PACKET_BYTES },
+};
+
+function headComment(source: string): string {
+  const lines = readFileSync(join(ROOT, `src/schema/${source}.ts`), 'utf8').split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('//'));
+  return `${lines
+    .slice(0, end)
+    .map((line) => line.replace(/^\/\/ ?/, ''))
+    .join('\n')}\n`;
+}
 
 /** A message with what dragonsink adds to it; one of a stock DragonSync has none. */
 function withSink<Shape extends z.core.$ZodLooseShape>(message: z.ZodObject<Shape, z.core.$loose>): z.ZodType {
@@ -65,7 +86,7 @@ function commentsOf(source: string): Map<string, string> {
 
 interface Channel {
   readonly address: string;
-  readonly message: Name;
+  readonly message: Name | 'frame';
   /** `kits` send it to the servers, `servers` to the kits. */
   readonly from: 'kits' | 'servers';
   readonly description: string;
@@ -148,6 +169,15 @@ const CHANNELS: Record<string, Channel> = {
     retain: true,
     parameters: KIT,
   },
+  stream: {
+    address: kitTopic(streamTopic),
+    message: 'frame',
+    from: 'kits',
+    description:
+      'Stream frames: new messages with mqtt_wire = stream, and the backlog of any kit unless mqtt_replay says otherwise.',
+    retain: false,
+    parameters: KIT,
+  },
   ack: {
     address: kitTopic(ackTopic),
     message: 'ack',
@@ -205,8 +235,8 @@ function asyncApi(): Json {
       ]),
     ),
     components: {
-      messages: Object.fromEntries(
-        names.map((name) => [
+      messages: Object.fromEntries<Json>([
+        ...names.map((name): [string, Json] => [
           name,
           {
             title: SCHEMAS[name].title,
@@ -217,7 +247,8 @@ function asyncApi(): Json {
             },
           },
         ]),
-      ),
+        ['frame', FRAME],
+      ]),
     },
   };
 }

@@ -115,6 +115,7 @@ describe('the contract', () => {
       systemAvailability: 'wardragon/system/{kit}/availability',
       serviceAvailability: 'wardragon/service/{kit}/availability',
       status: 'wardragon/sink/{kit}/status',
+      stream: 'wardragon/sink/{kit}/stream',
       ack: 'wardragon/sink/{kit}/ack',
       hello: 'wardragon/ingest/{server}/hello',
     });
@@ -123,6 +124,7 @@ describe('the contract', () => {
     for (const { address, messages } of Object.values(document.channels)) {
       const parsed = parseTopic(DEFAULT_TOPICS, address.replace(/\{\w+\}/, 'x'));
       if (parsed.about === 'history') assert.deepEqual(Object.keys(messages), [parsed.kind], address);
+      if (parsed.about === 'stream') assert.deepEqual(Object.keys(messages), ['frame'], address);
       if (parsed.about === 'status') assert.deepEqual(Object.keys(messages), ['status'], address);
     }
   });

@@ -1,7 +1,7 @@
 // The commit of a batch, step by step, the same on every database (server/store.ts says what it promises).
 import { perKind } from '../../schema/kinds.js';
 import type { Batch, CommitCounts, CommitResult, Observation, Reject } from '../store.js';
-import { contacted, kitIdsOf } from './contacts.js';
+import { contacted, kitIdsOf, polledKitsOf } from './contacts.js';
 import { LedgerBook, streamsOf } from './ledger-book.js';
 import { hear } from './openings.js';
 import { settle } from './places.js';
@@ -17,14 +17,17 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number):
   const counts = noCounts();
   const kitIds = kitIdsOf(batch);
   // First of all: what is read below stays true until the commit, whoever else writes for these kits.
-  const kits = kitIds.length === 0 ? [] : await tx.lockKits(kitIds);
+  const polled = polledKitsOf(batch);
+  const kits = kitIds.length === 0 ? [] : await tx.lockKits(kitIds, (kitId) => !polled.has(kitId));
+  const known = new Set(kits.map(({ kitId }) => kitId));
+  const observations = batch.observations.filter(({ kitId }) => known.has(kitId));
   const reporting = [...new Set(batch.reports.map(({ kitId }) => kitId))];
   const heard = hear(reporting.length === 0 ? [] : await tx.openings(reporting), batch.reports);
   const grown = heard.kits.length === 0 ? [] : await tx.unexamined(heard.kits);
   const streams = streamsOf(batch, grown);
   const book = new LedgerBook(streams.length === 0 ? [] : await tx.ledgers(streams));
 
-  const received = receive(book, batch.observations, counts);
+  const received = receive(book, observations, counts);
   const states = new States(await storedKeys(tx, received));
   for (const observation of received) {
     const outcome = states.take(observation);

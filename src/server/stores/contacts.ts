@@ -14,6 +14,14 @@ export function kitIdsOf({ observations, rejects, contacts, reports }: Batch): s
   return [...ids].sort();
 }
 
+/** The kits that only a poll speaks of: removed while it was under way, they are not to come back. */
+export function polledKitsOf({ observations, contacts, reports, rejects }: Batch): Set<string> {
+  const polled = new Set(observations.filter((one) => one.polled === true).map(({ kitId }) => kitId));
+  const sent = observations.filter((one) => one.polled !== true);
+  for (const { kitId } of [...sent, ...contacts, ...reports, ...rejects]) if (kitId !== null) polled.delete(kitId);
+  return polled;
+}
+
 /** The kits as they are after the batch; only those that changed. */
 export function contacted(kits: readonly KitRow[], batch: Batch, nowUs: number): KitRow[] {
   const latest = new Map<string, { seenUs: number; last: Contact }>();

@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
+import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresReports, makePostgresTables } from './postgres-schema.js';
+import { makePostgresRefresh, makePostgresReports, makePostgresTables } from './postgres-schema.js';
 import { sqliteReports, sqliteTables } from './sqlite-schema.js';
 
 export interface Migration {
@@ -28,10 +29,24 @@ export const MIGRATIONS: readonly Migration[] = [
     postgres: makePostgresReports,
     sqlite: sqliteReports,
   },
+  {
+    version: 3,
+    name: 'the hours that TimescaleDB has to aggregate again',
+    postgres: makePostgresRefresh,
+    sqlite: () => [],
+  },
+  {
+    version: 4,
+    name: "the audit log of WarDragon Analytics' web UI",
+    postgres: makePostgresAuditLog,
+    sqlite: sqliteAuditLog,
+  },
 ];
 
 export interface OpenOptions {
   readonly nowUs: Clock;
+  /** Where PostgreSQL is asked as the owner of the tables; unless given, as everything else. */
+  readonly maintainUrl?: string | undefined;
   /** A command that only looks, or adds to what is there, makes no database: a mistyped name would give it an empty one. */
   readonly mustExist: boolean;
 }
@@ -46,25 +61,65 @@ export interface MigrationTarget {
   apply(migration: Migration, newStoreId: string): Promise<void>;
 }
 
-/** Brings the database to the newest version; one that is there already is not written to. */
-export async function migrate(target: MigrationTarget, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
-  const found = await target.version();
-  if (found === 0 && target.mustExist) throw noDatabase(target.where);
-  const newest = migrations.at(-1)?.version ?? 0;
-  if (found > newest) {
-    throw new StoreError(`${target.where}: made by a newer dragonsink (version ${found}, this one knows ${newest})`, {
+/** What `migrate` did: nothing when both versions are the same. Version 0 is a database that was not ours yet. */
+export interface Migrated {
+  readonly where: string;
+  readonly from: number;
+  readonly to: number;
+  /** What the database could do and does not. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Brings the database to the newest version; one that is there already is not written to. What dies half-way is resumed
+ * by the next call.
+ *
+ * @throws StoreError `version`, `missing`, or what stopped a step; then the steps before it are done.
+ */
+export async function migrate(
+  target: MigrationTarget,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<Migrated> {
+  const from = await target.version();
+  if (from === 0 && target.mustExist) throw noDatabase(target.where);
+  const to = migrations.at(-1)?.version ?? 0;
+  if (from > to) {
+    throw new StoreError(`${target.where}: made by a newer dragonsink (version ${from}, this one knows ${to})`, {
       code: 'version',
       hint: 'install that dragonsink again, or name another database in DATABASE_URL',
     });
   }
   for (const migration of migrations) {
-    if (migration.version > found) await target.apply(migration, randomBytes(16).toString('hex'));
+    if (migration.version <= from) continue;
+    try {
+      await target.apply(migration, randomBytes(16).toString('hex'));
+    } catch (thrown: unknown) {
+      throw stopped(migration, from, to, thrown);
+    }
   }
+  if (from < to && (await target.version()) < to) {
+    throw new StoreError(`${target.where}: still at version ${from}, and ${to} is needed`, {
+      code: 'schema',
+      hint: 'let DATABASE_MAINTAIN_URL name the same database as DATABASE_URL',
+    });
+  }
+  return { where: target.where, from, to, warnings: [] };
 }
+
+function stopped({ version, name }: Migration, from: number, to: number, thrown: unknown): unknown {
+  if (!(thrown instanceof StoreError)) return thrown;
+  const { code, retryable, message } = thrown;
+  const hint = code === 'privilege' ? OWNER_HINT : thrown.hint;
+  const details = { code, retryable, cause: thrown, ...(hint === undefined ? {} : { hint }) };
+  return new StoreError(`${message} (on the way from version ${from} to ${to}, at ${version}: ${name})`, details);
+}
+
+const OWNER_HINT =
+  'run: dragonsink migrate, with the owner of the tables in DATABASE_MAINTAIN_URL; config/roles.sql makes that role';
 
 export function noDatabase(where: string): StoreError {
   return new StoreError(`${where}: no database of a dragonsink server`, {
     code: 'missing',
-    hint: 'is the name right (DATABASE_URL, --database)? A new database is made by dragonsink server when it first starts',
+    hint: 'is the name right (DATABASE_URL, --database)? A new one is made by dragonsink migrate, or by dragonsink server when it first starts',
   });
 }

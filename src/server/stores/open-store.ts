@@ -1,7 +1,16 @@
 // From DATABASE_URL to a store; a server on SQLite never loads pg.
 import { StoreError } from '../../base/errors.js';
 import type { Clock, Store } from '../store.js';
-import type { OpenOptions } from './migrations.js';
+import type { Migrated, OpenOptions } from './migrations.js';
+
+export interface StoreOptions {
+  readonly nowUs?: Clock | undefined;
+  /**
+   * In PostgreSQL, how to log in as the owner of the tables: for whatever changes them or deletes from them. Unless given,
+   * that too goes by the first URL.
+   */
+  readonly maintainUrl?: string | undefined;
+}
 
 /**
  * `sqlite:/path/to/file`, `sqlite:relative/file`, `postgres://user:password@host:5432/name`. The database is made (in
@@ -9,8 +18,8 @@ import type { OpenOptions } from './migrations.js';
  *
  * @throws StoreError with what to do; retryable when the database is only away.
  */
-export async function openStore(databaseUrl: string, nowUs: Clock = wallClockUs): Promise<Store> {
-  return open(databaseUrl, { nowUs, mustExist: false });
+export async function openStore(databaseUrl: string, options: StoreOptions = {}): Promise<Store> {
+  return open(databaseUrl, options, false);
 }
 
 /**
@@ -18,20 +27,42 @@ export async function openStore(databaseUrl: string, nowUs: Clock = wallClockUs)
  *
  * @throws StoreError `missing` when there is none, and as above.
  */
-export async function openExistingStore(databaseUrl: string): Promise<Store> {
-  return open(databaseUrl, { nowUs: wallClockUs, mustExist: true });
+export async function openExistingStore(databaseUrl: string, options: StoreOptions = {}): Promise<Store> {
+  return open(databaseUrl, options, true);
 }
 
-async function open(databaseUrl: string, options: OpenOptions): Promise<Store> {
-  const scheme = databaseUrl.slice(0, databaseUrl.indexOf(':'));
-  if (scheme === 'sqlite') {
+/**
+ * Makes the database, or brings it to this version, and does nothing else.
+ *
+ * @throws StoreError as `migrate` does.
+ */
+export async function migrateStore(databaseUrl: string, maintainUrl?: string): Promise<Migrated> {
+  if (schemeOf(databaseUrl) === 'sqlite') {
+    const { migrateSqlite } = await import('./sqlite-store.js');
+    return migrateSqlite(sqlitePath(databaseUrl));
+  }
+  const { migratePostgres } = await import('./postgres-store.js');
+  return migratePostgres(databaseUrl, maintainUrl);
+}
+
+async function open(
+  databaseUrl: string,
+  { nowUs = wallClockUs, maintainUrl }: StoreOptions,
+  mustExist: boolean,
+): Promise<Store> {
+  const options: OpenOptions = { nowUs, maintainUrl, mustExist };
+  if (schemeOf(databaseUrl) === 'sqlite') {
     const { openSqliteStore } = await import('./sqlite-store.js');
     return openSqliteStore(sqlitePath(databaseUrl), options);
   }
-  if (scheme === 'postgres' || scheme === 'postgresql') {
-    const { openPostgresStore } = await import('./postgres-store.js');
-    return openPostgresStore(databaseUrl, options);
-  }
+  const { openPostgresStore } = await import('./postgres-store.js');
+  return openPostgresStore(databaseUrl, options);
+}
+
+function schemeOf(databaseUrl: string): 'sqlite' | 'postgres' {
+  const scheme = databaseUrl.slice(0, databaseUrl.indexOf(':'));
+  if (scheme === 'sqlite') return scheme;
+  if (scheme === 'postgres' || scheme === 'postgresql') return 'postgres';
   throw new StoreError(`DATABASE_URL begins with neither sqlite: nor postgres:`, { code: 'url', hint: URL_HINT });
 }
 

@@ -3,6 +3,7 @@ import type { Kind } from '../../schema/kinds.js';
 import { type Kit, type KitStatus, type Kits, type KitTable, leaseKey, type NewKit, SILENT_US } from '../kits.js';
 import { countsPerKit, type KitCount } from './kit-counts.js';
 import type { PostgresPool } from './postgres-pool.js';
+import { transact } from './postgres-transact.js';
 
 const timeOf = (micros: string): string => `(timestamptz 'epoch' + ${micros}::bigint * interval '1 microsecond')`;
 const microsOf = (time: string): string => `(extract(epoch FROM ${time}) * 1000000)::bigint`;
@@ -51,8 +52,8 @@ const removeRows = (table: KitTable): string =>
 export class PostgresKits implements Kits {
   constructor(
     private readonly pool: PostgresPool,
-    /** For what may take long. */
-    private readonly slow: PostgresPool,
+    /** For what may take long, and what only the owner may do. */
+    private readonly maintain: PostgresPool,
   ) {}
 
   list(): Promise<Kit[]> {
@@ -60,7 +61,7 @@ export class PostgresKits implements Kits {
   }
 
   async counts(): Promise<Map<string, Record<Kind, number>>> {
-    return countsPerKit(await this.slow.query<KitCount>(COUNTS));
+    return countsPerKit(await this.maintain.query<KitCount>(COUNTS));
   }
 
   async put({ kitId, name, location, apiUrl }: NewKit): Promise<void> {
@@ -76,14 +77,14 @@ export class PostgresKits implements Kits {
   }
 
   async remove(kitId: string): Promise<boolean> {
-    return this.pool.transaction(async (query) => {
+    return this.maintain.transaction(async (query) => {
       await query(DROP_LEASE, [leaseKey(kitId)]);
       return (await query(REMOVE, [kitId])).length > 0;
     });
   }
 
   async removeRows(table: KitTable, kitId: string, limit: number): Promise<number> {
-    return (await this.slow.query(removeRows(table), [kitId, limit])).length;
+    return transact(this.maintain, async (query) => (await query(removeRows(table), [kitId, limit])).length);
   }
 
   async expire(nowUs: number): Promise<number> {

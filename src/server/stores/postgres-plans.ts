@@ -128,6 +128,11 @@ export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
 function plansOf(table: DataTable): TablePlans {
   const part = table.columns.find(({ name }) => name === table.part);
   const samePart = part === undefined ? '' : ` AND d.${part.name} = r.part::${POSTGRES_TYPES[part.type]}`;
+  // Bound in any case, so that every table takes the same parameters.
+  const anyPart =
+    part === undefined
+      ? ' AND $4::text[] IS NOT NULL'
+      : ` AND d.${part.name} = ANY ($4::text[]::${POSTGRES_TYPES[part.type]}[])`;
   const wasPart = part === undefined ? '' : ` AND d.${part.name} = r.from_part::${POSTGRES_TYPES[part.type]}`;
   const places = rowsOf('"kitId" text, part text, "timeUs" bigint');
   const names = valueColumns(table).map(({ name }) => name);
@@ -144,13 +149,15 @@ function plansOf(table: DataTable): TablePlans {
         SELECT * FROM ${table.name} w
         WHERE w.time >= ${timeOf('r."timeUs"')} AND w.time <= ${timeOf('(r."timeUs" + $2)')} OFFSET 0) d
       WHERE d.kit_id = r."kitId"${samePart}`,
-    // $1 and $2 bound them all: of a hypertable, the other chunks are not opened.
+    // $1 to $4 bound them all: of a hypertable, the other chunks are not opened, and of a compressed chunk no more is
+    // unpacked than the segments of these kits and drones.
     updateRows: `
       UPDATE ${table.name} d SET (time, ${names.join(', ')}) = ROW(${timeOf('r.time_us')}, ${news.join(', ')})
-      FROM ${columnsOf(3, 'integer', 'bigint', 'text', 'text', 'bigint', ...types)}
+      FROM ${columnsOf(5, 'integer', 'bigint', 'text', 'text', 'bigint', ...types)}
         AS r(n, from_us, from_part, kit_id, time_us, ${news.join(', ')})
       WHERE d.time = ${timeOf('r.from_us')} AND d.kit_id = r.kit_id${wasPart}
         AND d.time BETWEEN ${timeOf('$1::bigint')} AND ${timeOf('$2::bigint')}
+        AND d.kit_id = ANY ($3::text[])${anyPart}
       RETURNING r.n`,
     insertRows: `
       INSERT INTO ${table.name} (time, kit_id, ${names.join(', ')})
@@ -189,11 +196,6 @@ export const PRUNE_SURPLUS_REJECTS = `
     SELECT id FROM ingest_rejects WHERE id <= (SELECT id FROM ingest_rejects ORDER BY id DESC OFFSET $1 LIMIT 1)
     LIMIT $2) RETURNING 1`;
 
-export const HAS_TIMESCALE = "SELECT to_regclass('timescaledb_information.hypertables') IS NOT NULL AS found";
-export const HYPERTABLES = `
-  SELECT hypertable_name::text AS name FROM timescaledb_information.hypertables
-  WHERE hypertable_schema = current_schema()`;
-
 export const SYNCHRONOUS_COMMIT = "SELECT current_setting('synchronous_commit') AS value";
 /** Any number that nobody else takes: "drag" in ASCII. */
 export const LOCK_SCHEMA = 'SELECT pg_advisory_xact_lock(1685217639)';
@@ -202,6 +204,8 @@ export const GET_META = 'SELECT value FROM ingest_meta WHERE key = $1';
 export const ADD_META = 'INSERT INTO ingest_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING';
 export const PUT_META = `
   INSERT INTO ingest_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`;
+/** Not from the information schema, which hides those of tables that this role has no right on. */
 export const COLUMNS = `
-  SELECT table_name || '.' || column_name AS name FROM information_schema.columns
-  WHERE table_schema = current_schema()`;
+  SELECT c.relname || '.' || a.attname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
+    AND NOT a.attisdropped`;

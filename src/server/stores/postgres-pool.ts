@@ -1,7 +1,8 @@
 // pg's door: connections to PostgreSQL, transactions on them, and errors that say what to do.
 import { types as defaultTypes, Pool, type PoolClient } from 'pg';
 import { StoreError } from '../../base/errors.js';
-import { explainPostgres, isAnswer } from './postgres-errors.js';
+import { type DatabaseSetting, explainPostgres, isAnswer } from './postgres-errors.js';
+import { readPostgresUrl } from './postgres-url.js';
 
 export type Row = Record<string, unknown>;
 /** Its caller says what a row looks like: the statement stands beside it. */
@@ -9,8 +10,13 @@ export type Query = <R extends object = Row>(sql: string, values?: readonly unkn
 
 export interface PoolOptions {
   readonly url: string;
+  /** Which setting the URL comes from, for what is said about it. */
+  readonly setting: DatabaseSetting;
   readonly connections: number;
+  /** Of each statement. A statement that takes longer is ended, and its caller may try again. */
   readonly statementTimeoutMs: number;
+  /** `statement_timeout` in the URL counts instead. */
+  readonly urlMayLimit: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -21,14 +27,18 @@ const INT8 = 20;
 export class PostgresPool {
   /** Host and database without user and password, for messages. */
   readonly where: string;
+  readonly setting: DatabaseSetting;
   private readonly pool: Pool;
   private opening = true;
   private closed: Promise<void> | undefined;
 
-  constructor({ url, connections, statementTimeoutMs }: PoolOptions) {
-    this.where = withoutSecrets(url);
+  constructor({ url, setting, connections, urlMayLimit, ...options }: PoolOptions) {
+    const { connectionString, where, statementTimeoutMs: ofUrl } = readPostgresUrl(url, setting);
+    const statementTimeoutMs = (urlMayLimit ? ofUrl : null) ?? options.statementTimeoutMs;
+    this.where = where;
+    this.setting = setting;
     this.pool = new Pool({
-      connectionString: url,
+      connectionString,
       max: connections,
       application_name: 'dragonsink',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -41,6 +51,8 @@ export class PostgresPool {
     });
     // An idle connection that dies is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => {});
+    // So would a new one that is ended in the same packet as it is admitted, before whoever asked for it has it.
+    this.pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   /** From here on everything but a bad row is worth another try. */
@@ -91,7 +103,7 @@ export class PostgresPool {
     } catch (thrown: unknown) {
       // After anything but an answer nobody knows what the connection still has to say: it is not used again.
       broken ||= !(thrown instanceof StoreError || isAnswer(thrown));
-      throw explainPostgres(this.where, thrown, this.opening);
+      throw explainPostgres(this, thrown, this.opening);
     } finally {
       client?.removeListener('error', onError);
       client?.release(broken);
@@ -102,15 +114,4 @@ export class PostgresPool {
 function queryOn(client: PoolClient): Query {
   return async <R extends object>(sql: string, values: readonly unknown[] = []) =>
     (await client.query<R>(sql, [...values])).rows;
-}
-
-function withoutSecrets(url: string): string {
-  if (!URL.canParse(url)) {
-    throw new StoreError('DATABASE_URL is not a URL', {
-      code: 'url',
-      hint: 'write postgres://user:password@host:5432/name, with %-codes for special characters in the password',
-    });
-  }
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }

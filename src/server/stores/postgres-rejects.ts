@@ -1,8 +1,8 @@
 // The rejects on PostgreSQL.
-import { StoreError } from '../../base/errors.js';
 import type { RejectFilter, Rejects, StoredOutcome, StoredReject } from '../rejects.js';
 import type { Clock, Identity, Observation } from '../store.js';
 import type { PostgresPool } from './postgres-pool.js';
+import { transact } from './postgres-transact.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { storable } from './rejects.js';
 import { storeRetried } from './retry-reject.js';
@@ -23,6 +23,8 @@ type Stored = Omit<StoredReject, 'identity'> & { [K in keyof Identity]: Identity
 export class PostgresRejects implements Rejects {
   constructor(
     private readonly pool: PostgresPool,
+    /** Only the owner may delete. */
+    private readonly maintain: PostgresPool,
     private readonly nowUs: Clock,
   ) {}
 
@@ -44,18 +46,11 @@ export class PostgresRejects implements Rejects {
   }
 
   async store(reject: StoredReject, observations: readonly Observation[]): Promise<StoredOutcome | null> {
-    const once = (): Promise<StoredOutcome | null> =>
-      this.pool.transaction((query) => {
-        const remove = async (): Promise<boolean> => (await query(REMOVE, [reject.id])).length > 0;
-        return storeRetried(new PostgresTransaction(query), remove, reject, observations, this.nowUs());
-      });
-    try {
-      return await once();
-    } catch (error: unknown) {
-      // As with every commit: another writer was first with a key.
-      if (error instanceof StoreError && error.code === 'conflict') return once();
-      throw error;
-    }
+    return transact(this.maintain, (query) => {
+      const nowUs = this.nowUs();
+      const remove = async (): Promise<boolean> => (await query(REMOVE, [reject.id])).length > 0;
+      return storeRetried(new PostgresTransaction(query, nowUs), remove, reject, observations, nowUs);
+    });
   }
 
   async explain(id: number, reason: string, detail: string): Promise<void> {

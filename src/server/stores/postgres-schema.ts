@@ -66,6 +66,16 @@ export async function makePostgresReports(query: Query): Promise<void> {
   await query(INGEST_REPORTS);
 }
 
+// Only ever added to by commits, so that none waits for another: an hour may be there many times.
+const INGEST_REFRESH = `
+  CREATE TABLE IF NOT EXISTS ingest_refresh (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, aggregate text NOT NULL, hour timestamptz NOT NULL)`;
+
+/** Which hours of an aggregate have got rows that its own policy does not see any more. */
+export async function makePostgresRefresh(query: Query): Promise<void> {
+  await query(INGEST_REFRESH);
+}
+
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {
   const columns: Column[] = [
     { name: 'time', type: 'time', required: true },

@@ -3,15 +3,18 @@ import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
 import { commitBatch, isEmpty, noCounts } from './commit.js';
-import { type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
+import { type Migrated, type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
 import { toEntry } from './missing.js';
 import { PostgresKits } from './postgres-kits.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
+import { PostgresPruner } from './postgres-pruner.js';
 import { PostgresRejects } from './postgres-rejects.js';
+import { transact } from './postgres-transact.js';
 import { PostgresTransaction } from './postgres-transaction.js';
-import { type Pruner, prune } from './retention.js';
-import type { TableName } from './tables.js';
+import { prune } from './retention.js';
+import { offerTimescale, setUpTimescale } from './timescale.js';
+import { refreshMarked } from './timescale-refresh.js';
 import type { LedgerAccount } from './transaction.js';
 
 const COMMIT_CONNECTIONS = 4;
@@ -22,23 +25,70 @@ const MAINTENANCE_TIMEOUT_MS = 3_600_000;
 /**
  * Connects, and brings the database to this version.
  *
- * @throws StoreError `unavailable` (retryable), `credentials`, `missing`, `privilege`, `version`, `not-durable`, `url`.
+ * @throws StoreError `unavailable` (retryable), `credentials`, `missing`, `privilege`, `version`, `not-durable`, `tls`,
+ *   `url`.
  */
-export async function openPostgresStore(url: string, { nowUs, mustExist }: OpenOptions): Promise<Store> {
-  const pool = new PostgresPool({ url, connections: COMMIT_CONNECTIONS, statementTimeoutMs: COMMIT_TIMEOUT_MS });
-  const slow = new PostgresPool({ url, connections: 1, statementTimeoutMs: MAINTENANCE_TIMEOUT_MS });
+export async function openPostgresStore(url: string, { nowUs, mustExist, maintainUrl }: OpenOptions): Promise<Store> {
+  const pool = new PostgresPool({
+    url,
+    setting: 'DATABASE_URL',
+    connections: COMMIT_CONNECTIONS,
+    statementTimeoutMs: COMMIT_TIMEOUT_MS,
+    urlMayLimit: true,
+  });
+  const maintain = maintainPool(url, maintainUrl);
   try {
     await assertDurable(pool);
-    await migrate(new PostgresDatabase(slow, mustExist));
+    const { warnings } = await bringUpToDate(pool, maintain, mustExist);
     const storeId = await readMeta(pool.query, 'store_id');
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
-    slow.opened();
-    return new PostgresStore(storeId, pool, slow, nowUs);
+    maintain.opened();
+    return new PostgresStore(storeId, warnings, pool, maintain, nowUs);
   } catch (error: unknown) {
-    await Promise.allSettled([pool.close(), slow.close()]);
+    await Promise.allSettled([pool.close(), maintain.close()]);
     throw error;
   }
+}
+
+/** Makes our tables, or brings them to this version, as their owner; throws as above. */
+export async function migratePostgres(url: string, maintainUrl: string | undefined): Promise<Migrated> {
+  const maintain = maintainPool(url, maintainUrl);
+  try {
+    return await bringUpToDate(maintain, maintain, false);
+  } finally {
+    await maintain.close();
+  }
+}
+
+/** The schema, and what TimescaleDB offers beside it. */
+async function bringUpToDate(pool: PostgresPool, maintain: PostgresPool, mustExist: boolean): Promise<Migrated> {
+  const database = new PostgresDatabase(pool, maintain, mustExist);
+  const isNew = !mustExist && (await database.version()) === 0;
+  const offered = isNew ? await offerTimescale(maintain) : [];
+  const migrated = await migrate(database);
+  const setUp = mustExist
+    ? []
+    : await setUpTimescale(maintain).catch((error: unknown) => notSetUp(pool, maintain, error));
+  return { ...migrated, warnings: [...offered, ...setUp] };
+}
+
+/** An owner who can't be reached keeps nobody from storing. */
+function notSetUp(pool: PostgresPool, maintain: PostgresPool, error: unknown): string[] {
+  if (!(error instanceof StoreError) || maintain.setting === pool.setting) throw error;
+  return [`what TimescaleDB offers is looked at with the next start: ${error.message}`];
+}
+
+/** The `statement_timeout` of a DATABASE_URL that serves for both is meant for commits. */
+function maintainPool(url: string, maintainUrl: string | undefined): PostgresPool {
+  const hasOwnUrl = maintainUrl !== undefined;
+  return new PostgresPool({
+    url: hasOwnUrl ? maintainUrl : url,
+    setting: hasOwnUrl ? 'DATABASE_MAINTAIN_URL' : 'DATABASE_URL',
+    connections: 1,
+    statementTimeoutMs: MAINTENANCE_TIMEOUT_MS,
+    urlMayLimit: hasOwnUrl,
+  });
 }
 
 /** Off, PostgreSQL says COMMIT up to a second before it is on disk; kits would delete what a crash then loses. */
@@ -56,6 +106,7 @@ class PostgresDatabase implements MigrationTarget {
 
   constructor(
     private readonly pool: PostgresPool,
+    private readonly maintain: PostgresPool,
     readonly mustExist: boolean,
   ) {
     this.where = pool.where;
@@ -66,7 +117,7 @@ class PostgresDatabase implements MigrationTarget {
   }
 
   async apply(migration: Migration, newStoreId: string): Promise<void> {
-    await this.pool.transaction(async (query) => {
+    await this.maintain.transaction(async (query) => {
       // One migration at a time: CREATE ... IF NOT EXISTS alone fails when two servers meet in it.
       await query(plans.LOCK_SCHEMA);
       if ((await readVersion(query)) >= migration.version) return;
@@ -100,25 +151,21 @@ class PostgresStore implements Store {
 
   constructor(
     readonly storeId: string,
+    readonly warnings: readonly string[],
     private readonly pool: PostgresPool,
-    private readonly slow: PostgresPool,
+    private readonly maintain: PostgresPool,
     private readonly nowUs: Clock,
   ) {
-    this.kits = new PostgresKits(pool, slow);
-    this.rejects = new PostgresRejects(pool, nowUs);
+    this.kits = new PostgresKits(pool, maintain);
+    this.rejects = new PostgresRejects(pool, maintain, nowUs);
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
     if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
-    const once = (): Promise<CommitResult> =>
-      this.pool.transaction((query) => commitBatch(new PostgresTransaction(query), batch, this.nowUs()));
-    try {
-      return await once();
-    } catch (error: unknown) {
-      // Another writer (Analytics' collector locks no kits) was first with a key, or a deadlock was broken up.
-      if (error instanceof StoreError && error.code === 'conflict') return once();
-      throw error;
-    }
+    return transact(this.pool, (query) => {
+      const nowUs = this.nowUs();
+      return commitBatch(new PostgresTransaction(query, nowUs), batch, nowUs);
+    });
   }
 
   async ledger(kitId?: string): Promise<LedgerEntry[]> {
@@ -130,43 +177,19 @@ class PostgresStore implements Store {
   }
 
   async counts(): Promise<TableCounts> {
-    const rows = only(await this.slow.query<Record<Kind, number>>(plans.COUNT_ROWS));
-    return { rows, ...only(await this.slow.query<{ doubled: number; rejects: number }>(plans.COUNT_OTHERS)) };
+    const rows = only(await this.maintain.query<Record<Kind, number>>(plans.COUNT_ROWS));
+    return { rows, ...only(await this.maintain.query<{ doubled: number; rejects: number }>(plans.COUNT_OTHERS)) };
   }
 
   async prune(nowUs: number): Promise<number> {
-    return prune(new PostgresPruner(this.slow), nowUs);
+    return prune(new PostgresPruner(this.maintain), nowUs);
+  }
+
+  async refresh(nowUs: number): Promise<number> {
+    return refreshMarked(this.maintain, nowUs);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.close(), this.slow.close()]);
-  }
-}
-
-class PostgresPruner implements Pruner {
-  constructor(private readonly pool: PostgresPool) {}
-
-  /** A hypertable's old chunks are dropped by TimescaleDB's own policy; a delete would unpack compressed ones. */
-  async prunesRows(table: TableName): Promise<boolean> {
-    const { found } = only(await this.pool.query<{ found: boolean }>(plans.HAS_TIMESCALE));
-    if (!found) return true;
-    const hypertables = await this.pool.query<{ name: string }>(plans.HYPERTABLES);
-    return !hypertables.some(({ name }) => name === table);
-  }
-
-  async rows(table: TableName, beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.pruneRows(table), [beforeUs, limit])).length;
-  }
-
-  async keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_KEYS, [beforeUs, limit, kinds])).length;
-  }
-
-  async oldRejects(beforeUs: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_OLD_REJECTS, [beforeUs, limit])).length;
-  }
-
-  async surplusRejects(kept: number, limit: number): Promise<number> {
-    return (await this.pool.query(plans.PRUNE_SURPLUS_REJECTS, [kept, limit])).length;
+    await Promise.all([this.pool.close(), this.maintain.close()]);
   }
 }

@@ -4,6 +4,7 @@ import { toArrays } from './postgres-arrays.js';
 import * as plans from './postgres-plans.js';
 import type { Query } from './postgres-pool.js';
 import type { TableName } from './tables.js';
+import { aggregateOf, lateHours, MARK_HOURS } from './timescale-refresh.js';
 import type {
   DataRow,
   FoldKey,
@@ -25,12 +26,15 @@ import type {
 type StoredKey = Omit<KeyRow, 'identity'> & { readonly epoch: string | null; readonly seq: number | null };
 
 export class PostgresTransaction implements Transaction {
-  constructor(private readonly query: Query) {}
+  constructor(
+    private readonly query: Query,
+    private readonly nowUs: number,
+  ) {}
 
-  async lockKits(kitIds: readonly string[]): Promise<KitRow[]> {
+  async lockKits(kitIds: readonly string[], registers: (kitId: string) => boolean = () => true): Promise<KitRow[]> {
     const locked = await this.lock(kitIds);
     const known = new Set(locked.map(({ kitId }) => kitId));
-    const unknown = kitIds.filter((kitId) => !known.has(kitId));
+    const unknown = kitIds.filter((kitId) => !known.has(kitId) && registers(kitId));
     if (unknown.length === 0) return locked;
     await this.send(plans.ADD_KITS, unknown.map(toKit));
     return [...locked, ...(await this.lock(unknown))];
@@ -107,7 +111,9 @@ export class PostgresTransaction implements Transaction {
 
   async updateRows(table: TableName, rows: readonly ReplacedRow[]): Promise<ReplacedRow[]> {
     const times = rows.map(({ from }) => from.timeUs);
-    const bounds = [Math.min(...times), Math.max(...times)];
+    const kits = [...new Set(rows.map(({ kitId }) => kitId))];
+    const parts = [...new Set(rows.map(({ from }) => from.part))];
+    const bounds = [Math.min(...times), Math.max(...times), kits, parts];
     const values = rows.map(({ from, kitId, timeUs, values: others }, n) => [
       n,
       from.timeUs,
@@ -117,6 +123,7 @@ export class PostgresTransaction implements Transaction {
       ...others,
     ]);
     const arrays = toArrays(values, values[0]?.length ?? 0);
+    await this.markLate(table, [...times, ...rows.map(({ timeUs }) => timeUs)]);
     const updated = await this.query<{ n: number }>(plans.TABLE_PLANS[table].updateRows, [...bounds, ...arrays]);
     const found = new Set(updated.map(({ n }) => n));
     return rows.filter((_, n) => !found.has(n));
@@ -124,12 +131,23 @@ export class PostgresTransaction implements Transaction {
 
   async insertRows(table: TableName, rows: readonly DataRow[]): Promise<void> {
     const values = rows.map(({ timeUs, kitId, values: others }) => [timeUs, kitId, ...others]);
+    await this.markLate(
+      table,
+      rows.map(({ timeUs }) => timeUs),
+    );
     await this.query(plans.TABLE_PLANS[table].insertRows, toArrays(values, values[0]?.length ?? 0));
   }
 
   async insertRejects(rows: readonly RejectRow[]): Promise<string[]> {
     const inserted = await this.send<RejectRow>(plans.INSERT_REJECTS, rows.map(fromReject));
     return inserted.map(({ digest }) => digest);
+  }
+
+  /** What changes in an hour that its aggregate's policy no longer looks at is not seen there unless it is said. */
+  private async markLate(table: TableName, timesUs: readonly number[]): Promise<void> {
+    const aggregate = aggregateOf(table);
+    const hours = lateHours(timesUs, this.nowUs);
+    if (aggregate !== undefined && hours.length > 0) await this.query(MARK_HOURS, [aggregate, hours]);
   }
 
   private send<R extends object>(sql: string, rows: readonly object[]): Promise<R[]> {

@@ -20,8 +20,8 @@ const KINDS_OF: Readonly<Record<TableName, readonly Kind[]>> = {
 
 /** Each deletes at most `limit` rows in a transaction of its own, and returns how many. */
 export interface Pruner {
-  /** False where the database itself drops old rows. */
-  prunesRows(table: TableName): Promise<boolean>;
+  /** Drops what is wholly older where rows lie in chunks, unless the database does that itself; false where they do not. */
+  dropChunks(table: TableName, beforeUs: number): Promise<boolean>;
   rows(table: TableName, beforeUs: number, limit: number): Promise<number>;
   keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number>;
   oldRejects(beforeUs: number, limit: number): Promise<number>;
@@ -33,7 +33,8 @@ export async function prune(pruner: Pruner, nowUs: number): Promise<number> {
   let gone = 0;
   for (const table of TABLES) {
     const beforeUs = nowUs - RETENTION_DAYS[table] * DAY_US;
-    if (await pruner.prunesRows(table)) gone += await inSlices((limit) => pruner.rows(table, beforeUs, limit));
+    const inChunks = await pruner.dropChunks(table, beforeUs);
+    if (!inChunks) gone += await inSlices((limit) => pruner.rows(table, beforeUs, limit));
     // The keys after their rows: a key that is gone too early would let its observation in twice.
     await inSlices((limit) => pruner.keys(KINDS_OF[table], beforeUs, limit));
   }

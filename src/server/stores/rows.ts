@@ -52,10 +52,11 @@ function ownValues(
   { added }: DataTable,
   key: NaturalKey,
   identity: Identity | null,
-  { extra }: Observation,
+  { extra, foldWithinUs }: Observation,
 ): ColumnValue[] {
   const own: Readonly<Record<string, ColumnValue>> = {
-    uid: key.thing,
+    // What folds by its content has a digest behind its name (server/times.ts).
+    uid: foldWithinUs === undefined ? key.thing : key.thing.slice(0, key.thing.lastIndexOf('#')),
     extra: Object.keys(extra).length === 0 ? null : JSON.stringify(extra),
     sink_epoch: identity?.epoch ?? null,
     sink_seq: identity?.seq ?? null,

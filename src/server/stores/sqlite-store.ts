@@ -5,7 +5,14 @@ import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
 import { commitBatch, isEmpty, noCounts } from './commit.js';
-import { type Migration, type MigrationTarget, migrate, noDatabase, type OpenOptions } from './migrations.js';
+import {
+  type Migrated,
+  type Migration,
+  type MigrationTarget,
+  migrate,
+  noDatabase,
+  type OpenOptions,
+} from './migrations.js';
 import { toEntry } from './missing.js';
 import { type Pruner, prune } from './retention.js';
 import { SqliteDatabase } from './sqlite-database.js';
@@ -33,6 +40,16 @@ export async function openSqliteStore(path: string, { nowUs, mustExist }: OpenOp
   } catch (error: unknown) {
     await db.close();
     throw error;
+  }
+}
+
+/** Makes the file, or brings it to this version; throws as above. */
+export async function migrateSqlite(path: string): Promise<Migrated> {
+  const db = new SqliteDatabase(path);
+  try {
+    return await migrate(new SqliteTarget(db, false));
+  } finally {
+    await db.close();
   }
 }
 
@@ -77,6 +94,7 @@ function readMeta(db: SqliteDatabase, key: string): string | undefined {
 class SqliteStore implements Store {
   readonly kits: SqliteKits;
   readonly rejects: SqliteRejects;
+  readonly warnings = [];
 
   constructor(
     readonly storeId: string,
@@ -114,6 +132,11 @@ class SqliteStore implements Store {
     return gone;
   }
 
+  /** There are no aggregates in SQLite. */
+  async refresh(): Promise<number> {
+    return 0;
+  }
+
   async close(): Promise<void> {
     await this.db.close();
   }
@@ -122,8 +145,8 @@ class SqliteStore implements Store {
 class SqlitePruner implements Pruner {
   constructor(private readonly db: SqliteDatabase) {}
 
-  async prunesRows(): Promise<boolean> {
-    return true;
+  async dropChunks(): Promise<boolean> {
+    return false;
   }
 
   async rows(table: TableName, beforeUs: number, limit: number): Promise<number> {

@@ -38,12 +38,13 @@ export class SqliteTransaction implements Transaction {
   constructor(private readonly db: SqliteDatabase) {}
 
   /** The transaction itself is the lock: SQLite has one writer. */
-  async lockKits(kitIds: readonly string[]): Promise<KitRow[]> {
-    return kitIds.map((kitId) => {
+  async lockKits(kitIds: readonly string[], registers: (kitId: string) => boolean = () => true): Promise<KitRow[]> {
+    return kitIds.flatMap((kitId): KitRow[] => {
       const stored = this.db.statement(plans.GET_KIT).get(kitId) as StoredKit | undefined;
-      if (stored !== undefined) return toKitRow(stored);
+      if (stored !== undefined) return [toKitRow(stored)];
+      if (!registers(kitId)) return [];
       this.db.statement(plans.ADD_KIT).run({ kitId });
-      return { kitId, source: 'mqtt', status: 'offline', lastSeenUs: null };
+      return [{ kitId, source: 'mqtt', status: 'offline', lastSeenUs: null }];
     });
   }
 

@@ -121,10 +121,10 @@ export interface RejectRow extends Reject {
 
 export interface Transaction {
   /**
-   * Registers the kits that are not there and locks them all, in the order given: no other transaction reads or writes
-   * what belongs to them until this one ends.
+   * Registers the kits that are not there (unless `registers` says no) and locks them all, in the order given: no other
+   * transaction reads or writes what belongs to them until this one ends.
    */
-  lockKits(kitIds: readonly string[]): Promise<KitRow[]>;
+  lockKits(kitIds: readonly string[], registers?: (kitId: string) => boolean): Promise<KitRow[]>;
   putKits(kits: readonly KitRow[]): Promise<void>;
 
   /** Those that exist. */

@@ -1,4 +1,5 @@
-/* Preloaded into the kit: lets calls on one file fail from the n-th on, or cuts the power of its file system there. */
+/* Preloaded into the kit: lets calls on one file fail from the n-th on, cuts the power of its file system there, or only
+   counts the calls or makes them slow. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +22,7 @@ static const char *setting(const char *name) {
   return value == NULL ? "" : value;
 }
 
-/* The path behind fd, if it ends as FAULT_FILE says. */
+/* The path behind fd, if it ends as FAULT_FILE says; any, if that is "*". */
 static int is_meant(int fd, char *path, size_t size) {
   char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -30,6 +31,7 @@ static int is_meant(int fd, char *path, size_t size) {
   path[length] = '\0';
   const char *end = setting("FAULT_FILE");
   size_t wanted = strlen(end);
+  if (strcmp(end, "*") == 0) return 1;
   return wanted > 0 && (size_t)length >= wanted && strcmp(path + length - wanted, end) == 0;
 }
 
@@ -54,8 +56,13 @@ static int fails(const char *call, int fd) {
   long nth = ++calls;
   long first = atol(setting("FAULT_FIRST"));
   if (nth < first || nth >= first + atol(setting("FAULT_TIMES"))) return 0;
-  report(path);
   const char *action = setting("FAULT_ACTION");
+  if (strncmp(action, "SLOW", 4) == 0) {
+    usleep(1000 * (useconds_t)atoi(action + 4));
+    return 0;
+  }
+  report(path);
+  if (strcmp(action, "COUNT") == 0) return 0;
   if (strncmp(action, "POWER", 5) == 0) cut_power(path, (unsigned int)atoi(action + 5));
   errno = strcmp(action, "ENOSPC") == 0 ? ENOSPC : EIO;
   return 1;

@@ -48,6 +48,7 @@ const publish = MqttClient.prototype.publish;
 MqttClient.prototype.publish = function (topic, ...rest) {
   const result = publish.call(this, topic, ...rest);
   // Once it is written to the socket, and before anything is read from it.
-  if (/^wardragon\/(drones|signals|aircraft)/.test(topic)) setImmediate(() => reached('after-publish'));
+  if (/^wardragon\/(drones|signals|aircraft|sink\/[^/]+\/stream)/.test(topic))
+    setImmediate(() => reached('after-publish'));
   return result;
 };

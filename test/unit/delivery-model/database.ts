@@ -32,7 +32,10 @@ export class DatabaseFile {
   ) {}
 
   static async open(path: string, nowUs: () => number): Promise<DatabaseFile> {
-    const stores = [await openStore(`sqlite:${path}`, nowUs), await openStore(`sqlite:${path}`, nowUs)] as const;
+    const stores = [
+      await openStore(`sqlite:${path}`, { nowUs }),
+      await openStore(`sqlite:${path}`, { nowUs }),
+    ] as const;
     const raw = new Database(path);
     const names = raw.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all() as string[];
     const tables = new Map<string, string[]>();

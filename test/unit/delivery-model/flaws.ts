@@ -1,6 +1,7 @@
 // Faults put into the code on purpose, one at a time: a model that does not notice them proves nothing.
 import { AckWindow } from '../../../src/kit/ack-window.js';
 import { Lanes, type NextRow, type Place } from '../../../src/kit/lanes.js';
+import type { Packet } from '../../../src/kit/packets.js';
 import { PublishSession } from '../../../src/kit/publish-session.js';
 import { SentLog } from '../../../src/kit/sent-log.js';
 import { Servers } from '../../../src/kit/servers.js';
@@ -31,9 +32,9 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   'rows are deleted when the broker confirms them': {
     of: PublishSession.prototype,
     name: 'onPublished',
-    instead: (self, original, row: SpoolRow) => {
-      inner<{ spool: Spool }>(self, 'options').spool.deliver([row]);
-      return original(row);
+    instead: (self, original, packet: Packet) => {
+      inner<{ spool: Spool }>(self, 'options').spool.deliver(packet.sendings.map(({ row }) => row));
+      return original(packet);
     },
   },
   'an epoch goes on over openings of the spool': {

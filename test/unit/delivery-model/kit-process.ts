@@ -6,6 +6,7 @@ import { type Heard, Intake } from '../../../src/kit/intake.js';
 import { Publisher } from '../../../src/kit/publisher.js';
 import { buildCondition, ledgerOf } from '../../../src/kit/status.js';
 import { StatusReporter } from '../../../src/kit/status-reporter.js';
+import type { Wire } from '../../../src/kit/wires.js';
 import { perKind } from '../../../src/schema/kinds.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import type { Spool } from '../../../src/spool/spool.js';
@@ -17,11 +18,13 @@ import type { KitPlace } from './world.js';
 
 export interface KitSettings extends LinkLimits {
   readonly delivery: Delivery;
+  readonly wire: Wire;
   readonly qos: 0 | 1;
   readonly drainRateKbps: number;
 }
 
 const FLUSH_MS = 3_000;
+const FRAME_MS = 250;
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 
 export class KitProcess {
@@ -41,7 +44,7 @@ export class KitProcess {
     private readonly broker: Broker,
     private readonly time: VirtualTime,
   ) {
-    const { delivery, qos, drainRateKbps } = settings;
+    const { delivery, wire, qos, drainRateKbps } = settings;
     // A flapping link leaves one for each of its connections, until the time that it waited for is over.
     setMaxListeners(0, this.stopping.signal);
     this.watched = new WatchedSpool(place.disk, place.book, () => this.link?.abandon());
@@ -69,7 +72,7 @@ export class KitProcess {
       spool,
       outgoing: { topics: DEFAULT_TOPICS, qos: perKind(() => qos) },
       delivery,
-      mayReplay: true,
+      wires: { wire, replay: 'auto', frameMs: FRAME_MS },
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
       onSpoolError,

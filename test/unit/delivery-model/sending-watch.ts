@@ -1,6 +1,7 @@
 // What goes out on one connection: the backlog never exceeds the window that servers offer, and never goes without its
 // share of the broker's window while new messages go.
 import type { Kind } from '../../../src/schema/kinds.js';
+import { decodeFrame, STREAM_WIRE } from '../../../src/schema/stream-frame.js';
 import { DEFAULT_TOPICS, parseTopic } from '../../../src/schema/topics.js';
 import type { LinkWatch, Message } from './broker.js';
 import type { KitProcess } from './kit-process.js';
@@ -32,14 +33,20 @@ export class SendingWatch implements LinkWatch {
   }
 
   onSent(message: Message): void {
-    const found = read(message);
-    if (found === null) return;
-    const { identity, isReplay } = found;
-    this.place.outside.get(identity).sent = true;
-    this.backlog.delete(identity);
-    if (isReplay) this.replay(identity);
-    else this.live(identity);
-    this.inFlight.set(identity, isReplay);
+    const { outside, wire } = this.place;
+    const { servers } = this.kit.publisher;
+    for (const { identity, isReplay, isFramed } of read(message)) {
+      outside.get(identity).sent = true;
+      outside.expect(!isFramed || servers.offers(STREAM_WIRE), () => `${identity} goes in a frame that nobody reads`);
+      outside.expect(
+        isReplay || wire === 'topics' || servers.isServed,
+        () => `${identity} is sent, and no server is there`,
+      );
+      this.backlog.delete(identity);
+      if (isReplay) this.replay(identity);
+      else if (!isFramed) this.live(identity);
+      this.inFlight.set(identity, isReplay);
+    }
   }
 
   private replay(identity: string): void {
@@ -58,7 +65,8 @@ export class SendingWatch implements LinkWatch {
     const { outside, delivery, drainRateKbps, receiveMaximum } = this.place;
     const { isServed, credit } = this.kit.publisher.servers;
     const mayBacklog = delivery === 'broker' || (isServed && this.held.size < Math.min(MAX_BACKLOG, credit));
-    if (!mayBacklog || drainRateKbps > 0) return;
+    // In frames the backlog has a share of each, and does not wait for the same places.
+    if (!mayBacklog || drainRateKbps > 0 || this.kit.publisher.servers.offers(STREAM_WIRE)) return;
     const replays = [...this.inFlight.values()].filter((isReplay) => isReplay).length;
     if (replays >= Math.ceil((receiveMaximum - STATE_PLACES) / BACKLOG_SHARE)) return;
     const passed = [...this.backlog].find((one) => this.waits(one) && !this.refused.has(outside.get(one).kind));
@@ -71,9 +79,10 @@ export class SendingWatch implements LinkWatch {
   }
 
   onSettled(message: Message, refusal: string | null): void {
-    const found = read(message);
-    if (found === null) return;
-    const { identity, kind } = found;
+    for (const { identity, kind } of read(message)) this.settled(identity, kind, refusal);
+  }
+
+  private settled(identity: string, kind: Kind, refusal: string | null): void {
     // The kit hears of it two turns of its promises later.
     queueMicrotask(() => queueMicrotask(() => this.inFlight.delete(identity)));
     if (refusal === null) this.place.outside.get(identity).confirmed = true;
@@ -100,9 +109,19 @@ export class SendingWatch implements LinkWatch {
   }
 }
 
-function read({ topic, payload }: Message): { identity: string; kind: Kind; isReplay: boolean } | null {
+interface Read {
+  readonly identity: string;
+  readonly kind: Kind;
+  readonly isReplay: boolean;
+  readonly isFramed: boolean;
+}
+
+function read({ topic, payload }: Message): Read[] {
   const parsed = parseTopic(DEFAULT_TOPICS, topic);
-  if (parsed.about !== 'history') return null;
-  const { sink } = JSON.parse(payload.toString()) as { sink: { epoch: string; seq: number; replay?: true } };
-  return { identity: identityOf({ kind: parsed.kind, ...sink }), kind: parsed.kind, isReplay: sink.replay === true };
+  const one = (kind: Kind, text: string, isFramed: boolean): Read => {
+    const { sink } = JSON.parse(text) as { sink: { epoch: string; seq: number; replay?: true } };
+    return { identity: identityOf({ kind, ...sink }), kind, isReplay: sink.replay === true, isFramed };
+  };
+  if (parsed.about === 'stream') return decodeFrame(payload).messages.map(({ kind, text }) => one(kind, text, true));
+  return parsed.about === 'history' ? [one(parsed.kind, payload.toString(), false)] : [];
 }

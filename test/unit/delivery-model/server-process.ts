@@ -1,4 +1,5 @@
 // A server's process: the real decoder, store and acknowledger, between a simulated broker's session and a database.
+import { STREAM_WIRE } from '../../../src/schema/stream-frame.js';
 import { DEFAULT_TOPICS, helloTopic } from '../../../src/schema/topics.js';
 import { Acknowledger } from '../../../src/server/acknowledger.js';
 import { Decoder } from '../../../src/server/decode.js';
@@ -21,6 +22,7 @@ interface Life {
 
 export class ServerProcess {
   credit = 1_500;
+  readsFrames = true;
   private life: Life | null = null;
   private isLinked = false;
   private storeState: 'ok' | 'down' = 'ok';
@@ -122,7 +124,9 @@ export class ServerProcess {
     }
     if (taken.length === 0) return;
     const batch = merge(
-      taken.map((message) => life.decoder.decode({ ...message, receivedUs: this.time.wallMs * 1e3 })),
+      taken
+        .filter(({ topic }) => this.readsFrames || !topic.endsWith('/stream'))
+        .map((message) => life.decoder.decode({ ...message, receivedUs: this.time.wallMs * 1e3 })),
     );
     if (death === 'commit') return this.crash();
     const { streams } = await this.commit(batch);
@@ -145,7 +149,8 @@ export class ServerProcess {
     if (life === null) return;
     const { bootId: boot_id, session, credit } = life;
     const { storeId: store_id } = this.database;
-    const hello = { v: 1, server_id: id, store_id, boot_id, session, wire: ['topics'], credit, store, online };
+    const wire = this.readsFrames ? ['topics', STREAM_WIRE] : ['topics'];
+    const hello = { v: 1, server_id: id, store_id, boot_id, session, wire, credit, store, online };
     const payload = Buffer.from(JSON.stringify(hello));
     this.broker.fromServer({ topic: helloTopic(id), payload, qos: 1, retain: true });
   }

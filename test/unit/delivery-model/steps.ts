@@ -1,7 +1,7 @@
 // The steps of a schedule. Each takes two numbers and means something by them, whatever the world looks like then.
 import type { Heard } from '../../../src/kit/intake.js';
 import { KINDS, type Kind } from '../../../src/schema/kinds.js';
-import { ackTopic, DEFAULT_TOPICS, historyTopic } from '../../../src/schema/topics.js';
+import { ackTopic, DEFAULT_TOPICS, historyTopic, streamTopic } from '../../../src/schema/topics.js';
 import type { KitProcess } from './kit-process.js';
 import type { Death, ServerProcess } from './server-process.js';
 import { entryOf, type Kit, type World } from './world.js';
@@ -150,7 +150,8 @@ const NETWORK_STEPS: Record<string, Step> = {
     world.broker.refusal = pick(REFUSALS, a);
   },
   'broker denies a topic': (world, a, b) => {
-    const topic = historyTopic(DEFAULT_TOPICS, pick(KINDS, a), world.kitId);
+    const histories = KINDS.map((kind) => historyTopic(DEFAULT_TOPICS, kind, world.kitId));
+    const topic = pick([...histories, streamTopic(world.kitId)], a);
     if (b % 2 === 0) world.broker.denied.add(topic);
     else world.broker.denied.clear();
   },

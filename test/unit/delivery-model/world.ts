@@ -2,6 +2,7 @@
 import type { JsonObject } from '../../../src/base/json.js';
 import type { Delivery } from '../../../src/kit/delivery.js';
 import type { Heard } from '../../../src/kit/intake.js';
+import type { Wire } from '../../../src/kit/wires.js';
 import type { Kind } from '../../../src/schema/kinds.js';
 import type { EvictPolicy } from '../../../src/spool/eviction.js';
 import { Broker } from './broker.js';
@@ -15,6 +16,9 @@ import { T0_MS, type VirtualTime } from './virtual-time.js';
 
 export interface Setup {
   readonly delivery: Delivery;
+  readonly wire: Wire;
+  /** The twin is of an earlier version, which does not read frames. */
+  readonly readsFrames: boolean;
   readonly qos: 0 | 1;
   readonly evict: EvictPolicy;
   /** The spool holds some thirty rows. */
@@ -42,7 +46,7 @@ export interface Ground {
   readonly emptySpool: Buffer;
 }
 
-export interface KitPlace extends Pick<Setup, 'delivery' | 'drainRateKbps' | 'receiveMaximum'> {
+export interface KitPlace extends Pick<Setup, 'delivery' | 'wire' | 'drainRateKbps' | 'receiveMaximum'> {
   readonly disk: Disk;
   readonly book: DiskBook;
   readonly outside: OutsideLedger;
@@ -87,20 +91,22 @@ export class World {
     const twin = setup.hasTwin ? [server('twin', ours, 1)] : [];
     this.servers = [server('home', ours, 0), ...twin, ...(setup.hasForeign ? [server('foreign', theirs, 0)] : [])];
     for (const one of this.servers) one.credit = setup.credit;
+    for (const one of twin) one.readsFrames = setup.readsFrames;
     this.addKit(ground.emptySpool);
     if (setup.serverFirst) for (const one of this.servers) one.start();
   }
 
   addKit(content: Buffer): Kit {
     const { folder, time } = this.ground;
-    const { delivery, drainRateKbps, receiveMaximum, isSmall, evict, ages } = this.setup;
+    const { wire, drainRateKbps, receiveMaximum, isSmall, evict, ages } = this.setup;
+    const delivery = wire === 'stream' ? 'database' : this.setup.delivery; // as src/cli/kit.ts has it
     const limits = { evict, ...(isSmall ? { maxBytes: SMALL_BYTES } : {}), ...(ages ? { maxAgeMs: MAX_AGE_MS } : {}) };
     const clocks = { now: () => time.wallMs + kit.clockOffsetMs, monotonicMs: () => time.nowMs };
     const disk = new Disk(content, folder, limits, clocks);
     const book = new DiskBook(disk, this.outside, this.databases, delivery, (identities, isAcknowledged) =>
       kit.process?.gone(identities, isAcknowledged),
     );
-    const place = { disk, book, outside: this.outside, delivery, drainRateKbps, receiveMaximum };
+    const place = { disk, book, outside: this.outside, delivery, wire, drainRateKbps, receiveMaximum };
     const kit: Kit = { place, process: null, clockOffsetMs: 0 };
     this.kits.push(kit);
     return kit;
@@ -109,7 +115,7 @@ export class World {
   /** The kit's process; started when there is none. */
   running(kit: Kit): KitProcess {
     if (kit.process?.isAlive === true) return kit.process;
-    kit.process = new KitProcess(this.kitId, kit.place, this.setup, this.broker, this.time);
+    kit.process = new KitProcess(this.kitId, kit.place, { ...this.setup, ...kit.place }, this.broker, this.time);
     return kit.process;
   }
 

@@ -37,7 +37,7 @@ function rowsUpTo(count: number): {
 /** Takes everything, with `inFlight` of the backlog always on their way. */
 function drain(lanes: Lanes, backlogInFlight: number, window: number, mayBacklog = true): [number, boolean][] {
   const taken: [number, boolean][] = [];
-  const next = (): NextRow | null => lanes.next({ backlogInFlight, window, mayBacklog });
+  const next = (): NextRow | null => lanes.next({ backlogInFlight, window, mayBacklog, mayLive: true });
   for (let one = next(); one !== null; one = next()) taken.push([one.row.id, one.replay]);
   return taken;
 }
@@ -56,8 +56,8 @@ describe('lanes', () => {
     const spool = rowsUpTo(1_000);
     const lanes = spool.lanes();
     spool.add(1);
-    assert.deepEqual(lanes.next({ backlogInFlight: 2, window: 8, mayBacklog: true })?.row.id, 1_001);
-    assert.deepEqual(lanes.next({ backlogInFlight: 1, window: 8, mayBacklog: true })?.row.id, 1);
+    assert.deepEqual(lanes.next({ backlogInFlight: 2, window: 8, mayBacklog: true, mayLive: true })?.row.id, 1_001);
+    assert.deepEqual(lanes.next({ backlogInFlight: 1, window: 8, mayBacklog: true, mayLive: true })?.row.id, 1);
   });
 
   test('the backlog keeps a quarter of the window however much is new', () => {
@@ -67,7 +67,12 @@ describe('lanes', () => {
     const inFlight: boolean[] = [];
     let backlogSent = 0;
     for (let i = 0; i < 200; i += 1) {
-      const next = lanes.next({ backlogInFlight: inFlight.filter(Boolean).length, window: 8, mayBacklog: true });
+      const next = lanes.next({
+        backlogInFlight: inFlight.filter(Boolean).length,
+        window: 8,
+        mayBacklog: true,
+        mayLive: true,
+      });
       assert.ok(next);
       if (next.replay) backlogSent += 1;
       inFlight.push(next.replay);
@@ -93,7 +98,7 @@ describe('lanes', () => {
 
   test('an empty spool has nothing to send, and is not read for it', () => {
     const spool = rowsUpTo(0);
-    assert.equal(spool.lanes().next({ backlogInFlight: 0, window: 8, mayBacklog: true }), null);
+    assert.equal(spool.lanes().next({ backlogInFlight: 0, window: 8, mayBacklog: true, mayLive: true }), null);
     assert.equal(spool.reads, 0);
   });
 
@@ -108,7 +113,7 @@ describe('lanes', () => {
   test('what is sent again comes before the rest of the backlog, as a replay', () => {
     const spool = rowsUpTo(3);
     const lanes = spool.lanes();
-    const first = lanes.next({ backlogInFlight: 0, window: 8, mayBacklog: true });
+    const first = lanes.next({ backlogInFlight: 0, window: 8, mayBacklog: true, mayLive: true });
     assert.ok(first);
     lanes.again(first.row);
     assert.deepEqual(drain(lanes, 0, 8), [[1, true], [2, true], [3, true]]); // biome-ignore format: a table
@@ -117,7 +122,7 @@ describe('lanes', () => {
   test('what is gone from the spool is not sent, though it was read ahead', () => {
     const spool = rowsUpTo(4);
     const lanes = spool.lanes();
-    lanes.next({ backlogInFlight: 0, window: 8, mayBacklog: true });
+    lanes.next({ backlogInFlight: 0, window: 8, mayBacklog: true, mayLive: true });
     lanes.drop(new Set([2, 4]));
     assert.deepEqual(drain(lanes, 0, 8), [[3, true]]);
   });

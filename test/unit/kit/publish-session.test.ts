@@ -341,7 +341,7 @@ describe('the backlog', () => {
   });
 
   test('is not sent where only live detections are wanted', async (t) => {
-    const kit = sessionHarness(t, { delivery: 'broker', mayReplay: false });
+    const kit = sessionHarness(t, { delivery: 'broker', wires: { replay: 'off' } });
     kit.session.end();
     kit.spool.accept([{ class: 0, thing: 'old', mark: '1', body: '{"id":"old"}' }]);
     kit.reconnect();

@@ -13,6 +13,7 @@ import {
   perDroneTopic,
   serviceTopic,
   statusTopic,
+  streamTopic,
   systemTopics,
   type TopicNames,
 } from '../../../src/schema/topics.js';
@@ -74,6 +75,7 @@ describe('topics', () => {
             assert.deepEqual(parsed, { about: 'history', kind, kitLevel: kind === 'system' ? level : null });
           }
           assert.deepEqual(parseTopic(names, statusTopic(id)), { about: 'status', kitLevel: level });
+          assert.deepEqual(parseTopic(names, streamTopic(id)), { about: 'stream', kitLevel: level });
           assert.deepEqual(parseTopic(names, serviceTopic(id)), { about: 'availability', kitLevel: level });
           assert.equal(parseTopic(names, systemTopics(names, id).state).about, 'other');
           assert.equal(parseTopic(names, systemTopics(names, id).availability).about, 'other');
@@ -84,7 +86,7 @@ describe('topics', () => {
     test(`the server subscribes to all that it can parse, with the names of ${what}`, () => {
       const filters = ingestFilters(names);
       const wanted = [...KINDS.map((kind) => historyTopic(names, kind, 'k')), statusTopic('k'), serviceTopic('k')];
-      for (const topic of [...wanted, `${names.perDroneBase}/drone-1`]) {
+      for (const topic of [...wanted, streamTopic('k'), `${names.perDroneBase}/drone-1`]) {
         assert.ok(filters.some((filter) => matches(filter, topic)), topic); // biome-ignore format: short
       }
     });
@@ -160,7 +162,8 @@ describe('what is no detection', () => {
     'wardragon/system/a/b/attrs',
     'wardragon/sink/a/b/status',
     'wardragon/sink/k/ack',
-    'wardragon/sink/k/stream',
+    'wardragon/sink/k/streams',
+    'wardragon/sink/a/b/stream',
     'wardragon/service/k/availability/x',
     'wardragon/ingest/s/hello',
     'homeassistant/device_tracker/drone-1/config',

@@ -52,6 +52,17 @@ test('one item that costs more than all there is room for is taken alone, and wh
   assert.deepEqual(take(queue, 500, (cost) => cost), [0, 1]); // biome-ignore format: short
 });
 
+test('an item may count for many', () => {
+  const queue = new FairQueue<number>((item) => item);
+  for (const item of [3, 5]) queue.push('a', item);
+  queue.push('b', 7);
+  assert.deepEqual([queue.size, queue.sizeOf('a'), queue.sizeOf('b')], [15, 8, 7]);
+  assert.deepEqual(queue.keep((item) => item !== 5), [5]); // biome-ignore format: short
+  assert.deepEqual([queue.size, queue.sizeOf('a')], [10, 3]);
+  assert.deepEqual(take(queue, 10, one), [3, 7]); // biome-ignore format: short
+  assert.deepEqual([queue.size, queue.sizeOf('a'), queue.sizeOf('b')], [0, 0, 0]);
+});
+
 test('whatever is put in comes out once, each owner in order, also when some are let go', () => {
   const pushes = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.integer({ min: 1, max: 5 })));
   fc.assert(

@@ -197,7 +197,7 @@ class Schedule {
 suite('the ledger against its model', () => {
   test('whatever a kit accepts, sends, loses, gives up and says, every seq has exactly one account', async (t) => {
     const clock = { nowUs: T0_US };
-    const store = await openStore(`sqlite:${join(tempFolder(t), 'server.db')}`, () => clock.nowUs);
+    const store = await openStore(`sqlite:${join(tempFolder(t), 'server.db')}`, { nowUs: () => clock.nowUs });
     t.after(() => store.close());
     let runs = 0;
     await fc.assert(

@@ -89,7 +89,10 @@ export function lifeCases(build: Build): void {
     }
     equal((await store.counts()).doubled, 3);
   });
+}
 
+/** Where rows lie in tables, and not in chunks that a database drops whole. */
+export function pruneCases(build: Build): void {
   test('pruning deletes what is past its retention with its keys, in slices, and nothing else', async (t) => {
     const harness = await build(t);
     const store = await harness.open();
@@ -122,5 +125,12 @@ export function lifeCases(build: Build): void {
     equal((await received(store))[EPOCH] !== undefined, true);
     equal((await store.commit(batch(...old.slice(0, 10)))).counts.drone.refused, 10);
     equal(await store.prune(nowUs), 0);
+  });
+
+  test('rows that come late leave nothing to do where nothing aggregates them', async (t) => {
+    const store = await (await build(t)).open(() => T0_US);
+    await store.commit(batch(drone({ keyUs: T0_US - DAY_US, timeUs: T0_US - DAY_US })));
+    equal(await store.refresh(T0_US), 0);
+    deepEqual(store.warnings, []);
   });
 }

@@ -55,6 +55,17 @@ export function registryCases(build: Build): void {
     deepEqual([name, apiUrl, source], ['Roof', API, 'both']);
   });
 
+  test('what a poll brings of a kit that was removed meanwhile is not stored, and does not bring the kit back', async (t) => {
+    const store = await open(t);
+    await add(store);
+    await store.kits.remove(KIT);
+    const result = await store.commit(batch(drone({ identity: null, polled: true })));
+    equal(await kitOf(store), undefined);
+    deepEqual([result.counts.drone.stored, (await store.counts()).rows.drone], [0, 0]);
+    await store.commit(batch(drone({ identity: null, polled: true }), drone({ thing: 'drone-2' })));
+    deepEqual([(await kitOf(store))?.source, (await store.counts()).rows.drone], ['mqtt', 2]);
+  });
+
   test('nobody heard for three minutes is offline, and nobody else', async (t) => {
     const store = await open(t);
     await store.commit(contacts(contact({ atUs: NOW_US }), contact({ kitId: 'other', atUs: NOW_US + 10 * SECOND_US })));

@@ -55,6 +55,15 @@ export function rowCases(build: Build): void {
     deepEqual((await store.counts()).rows, { drone: 1, aircraft: 1, signal: 1, system: 1 });
   });
 
+  test('a signal that came without a time has its own uid, not the name that it folds by', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open();
+    const folds = { identity: null, foldWithinUs: 60_000_000 };
+    await store.commit(batch(signal({ ...folds, thing: 'signal-5800MHz#1#zird3f40ka4Ara7a' })));
+    const [heard] = await harness.rows('signals');
+    equal(heard?.['uid'], 'signal-5800MHz#1');
+  });
+
   test('two signals on one frequency and time are both kept, the second 1 us later, both with their true time', async (t) => {
     const harness = await build(t);
     const store = await harness.open();

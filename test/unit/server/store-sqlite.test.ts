@@ -18,7 +18,7 @@ storeContract('SQLite', async (t) => sqliteHarness(t, join(tempFolder(t), 'serve
 function sqliteHarness(t: TestContext, path: string): StoreHarness {
   return {
     open: async (nowUs) => {
-      const store = await openStore(`sqlite:${path}`, nowUs);
+      const store = await openStore(`sqlite:${path}`, { nowUs });
       t.after(() => store.close());
       return store;
     },

@@ -259,23 +259,30 @@ test("a password of ours in DragonSync's file is refused", (t) => {
 });
 
 test('what this version can not keep is refused', (t) => {
-  const refused = ['mqtt_wire = stream', 'mqtt_replay = frames', 'mqtt_ha_enabled = true'];
-  for (const line of [...refused, '[DRAGONSYNC]\nsource = mqtt']) {
+  for (const line of ['mqtt_ha_enabled = true', '[DRAGONSYNC]\nsource = mqtt']) {
     const errors = errorsOf(() => loadMqtt(t, line));
     assert.equal(errors.length, 1, line);
     assert.match(errors[0] ?? '', /is not available in this version, expected /, line);
   }
-  assert.match(errorsOf(() => loadMqtt(t, 'mqtt_replay = frames'))[0] ?? '', /expected auto or topics or off$/);
   assert.match(errorsOf(() => loadMqtt(t, 'mqtt_ha_enabled = true'))[0] ?? '', /expected false$/);
 });
 
 test('what has no effect yet is warned about when it is set away from its default', (t) => {
-  const lines = ['mqtt_frame_ms = 10000', 'mqtt_ha_prefix = x', 'mqtt_ha_device_base = x', 'mqtt_ha_expire_h = 1'];
+  const lines = ['mqtt_ha_prefix = x', 'mqtt_ha_device_base = x', 'mqtt_ha_expire_h = 1'];
   lines.push('[DRAGONSYNC]', 'listen = 127.0.0.1:1', 'local_mqtt_host = x', 'local_mqtt_port = 1');
   const warnings = warningsOf(loadMqtt(t, ...lines));
-  assert.equal(warnings.length, 7);
+  assert.equal(warnings.length, 6);
   for (const warning of warnings) assert.match(warning, /: has no effect in this version$/);
-  assert.deepEqual(warningsOf(loadMqtt(t, 'mqtt_frame_ms = 250', '[SPOOL]', 'max_age_h = 1')), []);
+  assert.deepEqual(warningsOf(loadMqtt(t, 'mqtt_ha_expire_h = 24', '[SPOOL]', 'max_age_h = 1')), []);
+});
+
+test('frames are for a server: with delivery by the broker they are refused', (t) => {
+  for (const line of ['mqtt_wire = stream', 'mqtt_replay = frames']) {
+    const errors = errorsOf(() => loadMqtt(t, line, 'mqtt_delivery = broker'));
+    assert.equal(errors.length, 1, line);
+    assert.match(errors[0] ?? '', /need.* a server, .*expected mqtt_delivery = auto or database$/);
+    assert.deepEqual(warningsOf(loadMqtt(t, line)), []);
+  }
 });
 
 test('without a replay nothing of an outage is ever delivered, and that is said', (t) => {

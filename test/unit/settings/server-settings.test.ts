@@ -107,11 +107,28 @@ test('a database is a file of SQLite or a URL of PostgreSQL, and its password is
   }
 });
 
+test('the owner of the tables is of a PostgreSQL, and needless with SQLite', () => {
+  const owner = 'postgres://owner:hunter2@h/d';
+  const both = loadEnv({ DATABASE_URL: 'postgres://u@h/d', DATABASE_MAINTAIN_URL: owner });
+  assert.deepEqual([both.settings.DATABASE_MAINTAIN_URL, both.warnings], [owner, []]);
+  const [error] = errorsOf(() => loadEnv({ DATABASE_URL: 'postgres://u@h/d', DATABASE_MAINTAIN_URL: 'sqlite:/a.db' }));
+  assert.match(error ?? '', /^env DATABASE_MAINTAIN_URL: .*, expected postgres:/);
+  const [warning, ...more] = warningsOf(loadEnv({ DATABASE_MAINTAIN_URL: owner }));
+  assert.match(warning ?? '', /DATABASE_MAINTAIN_URL: has no effect with SQLite/);
+  assert.deepEqual(more, []);
+});
+
 test('secrets can come from files', (t) => {
   const file = join(tempFolder(t), 'secret');
   writeFileSync(file, 'postgres://u:hunter2@h/d\n', { mode: 0o600 });
-  const { settings, origins } = loadEnv({ DATABASE_URL_FILE: file, MQTT_PASSWORD_FILE: file, MQTT_USERNAME: 'x' });
+  const { settings, origins } = loadEnv({
+    DATABASE_URL_FILE: file,
+    DATABASE_MAINTAIN_URL_FILE: file,
+    MQTT_PASSWORD_FILE: file,
+    MQTT_USERNAME: 'x',
+  });
   assert.equal(settings.DATABASE_URL, 'postgres://u:hunter2@h/d');
+  assert.equal(settings.DATABASE_MAINTAIN_URL, 'postgres://u:hunter2@h/d');
   assert.equal(settings.MQTT_PASSWORD, 'postgres://u:hunter2@h/d');
   assert.equal(origins.get('DATABASE_URL'), file);
   const both = errorsOf(() => loadEnv({ MQTT_PASSWORD_FILE: file, MQTT_PASSWORD: 'y' }));
@@ -140,10 +157,9 @@ test('several problems are told together', () => {
 
 test('what has no effect yet is warned about', () => {
   const env = {
-    DATABASE_MAINTAIN_URL: 'postgres://h/d',
     HTTP_TOKEN_FILE: '/x',
   };
   const warnings = warningsOf(loadEnv(env));
-  assert.equal(warnings.length, 2);
+  assert.equal(warnings.length, 1);
   for (const warning of warnings) assert.match(warning, /has no effect in this version$/);
 });

@@ -1,0 +1,65 @@
+// The frame that is being filled. What is in it has left the lanes and is not sent yet; it is still in the spool.
+import { MAX_FRAME_TEXT_BYTES } from '../schema/stream-frame.js';
+import { type Framed, textBytesOf } from './packets.js';
+
+/** Half of what a frame may hold: the last message that is added is never as large as the other half. */
+const MAX_TEXT_BYTES = MAX_FRAME_TEXT_BYTES / 2;
+
+export class OpenFrame {
+  /** How many of it are of the backlog. */
+  replays = 0;
+  /** Its first message has waited for long enough. */
+  isDue = false;
+  private sendings = new Map<number, Framed>();
+  private textBytes = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** `onDue` is called when the first message has waited for `waitMs`. */
+  constructor(
+    private readonly waitMs: number,
+    private readonly onDue: () => void,
+  ) {}
+
+  get size(): number {
+    return this.sendings.size;
+  }
+
+  has(id: number): boolean {
+    return this.sendings.has(id);
+  }
+
+  isFull(maxMessages: number): boolean {
+    return this.size >= maxMessages || this.textBytes >= MAX_TEXT_BYTES;
+  }
+
+  add(sending: Framed): void {
+    this.sendings.set(sending.row.id, sending);
+    this.textBytes += textBytesOf(sending);
+    if (sending.replay) this.replays += 1;
+    this.timer ??= setTimeout(() => this.beDue(), this.waitMs);
+  }
+
+  beDue(): void {
+    this.isDue = true;
+    this.onDue();
+  }
+
+  /** It is out of the spool. */
+  drop(id: number): void {
+    if (this.sendings.get(id)?.replay) this.replays -= 1;
+    this.sendings.delete(id);
+    if (this.size === 0) this.take();
+  }
+
+  /** Everything in it, which is then empty. */
+  take(): Framed[] {
+    const taken = [...this.sendings.values()];
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.sendings = new Map();
+    this.textBytes = 0;
+    this.replays = 0;
+    this.isDue = false;
+    return taken;
+  }
+}
