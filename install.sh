@@ -528,7 +528,13 @@ check_enrol_file() {
 enrol() {
   [[ -n $enrol_file ]] || return 0
   renewed=yes
-  change "enrol this kit with $enrol_file" "$program/bin/dragonsink" enrol --apply "$enrol_file" --config-dir "$etc"
+  change "enrol this $role with $enrol_file" apply_enrolment
+}
+
+apply_enrolment() {
+  "$program/bin/dragonsink" enrol --apply "$enrol_file" --config-dir "$etc"
+  # It has written where the files lie now, not where they will be.
+  [[ -z $prefix ]] || sed -i "s|$prefix/etc/|/etc/|" "$config"
 }
 
 make_link() {
@@ -618,8 +624,15 @@ start_service() {
     "mend what they say (the configuration: $config), then: sudo systemctl restart $1"
 }
 
+say_notes() {
+  ((${#notes[@]} > 0)) || return 0
+  say 'To know:'
+  printf '  - %s\n' "${notes[@]}"
+}
+
 finish() {
   if [[ $dry_run == yes ]]; then
+    say_notes
     say 'nothing was changed'
     return
   fi
@@ -637,10 +650,7 @@ finish() {
   else
     say "It serves /healthz and /metrics on 127.0.0.1, and keeps its data where DATABASE_URL in $config says."
   fi
-  if ((${#notes[@]} > 0)); then
-    say 'To know:'
-    printf '  - %s\n' "${notes[@]}"
-  fi
+  say_notes
   say 'What to do next:'
   if [[ $is_ready == no ]]; then
     say "  sudoedit $config                      # what is listed above"

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // argv -> command -> exit code. A command's code is loaded when it is called: a kit never loads PostgreSQL.
+import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError, toError } from './base/errors.js';
 import { keepHeapSmall } from './base/small-heap.js';
@@ -353,8 +354,10 @@ function atLeast(least: number): (text: string) => number {
   };
 }
 
+/** Not where dragonsink is installed: the bundle leaves the simulators out. */
+const hasSimulators = existsSync(new URL('./cli/simulate.js', import.meta.url));
 const simulate = program
-  .command('simulate')
+  .command('simulate', { hidden: !hasSimulators })
   .description('stand-ins, for trying things out: kits, or (as a subcommand) DragonSync')
   .addOption(
     new Option('--kits <n>', 'how many, each with a spool and a connection of its own')

@@ -39,7 +39,7 @@ const CACHE = join(ROOT, 'node_modules/.cache/bundle');
 const OUT = join(ROOT, 'bundles');
 
 /** What is for those who develop it, or only works with it. */
-const NOT_INSTALLED = ['dist/simulate', 'dist/cli/simulate.js'];
+const NOT_INSTALLED = /^dist\/(simulate|cli\/simulate[^/]*\.js)$/;
 
 /** The folder of the registry's package: the runtime in bin/, its headers in include/. */
 function nodeRuntime(arch) {
@@ -150,9 +150,11 @@ function assemble(arch) {
     'LICENSE',
     'install.sh',
   ]) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+    cpSync(join(ROOT, name), join(folder, name), {
+      recursive: true,
+      filter: (path) => !NOT_INSTALLED.test(relative(ROOT, path)),
+    });
   }
-  for (const name of NOT_INSTALLED) rmSync(join(folder, name), { recursive: true });
   cpSync(productionModules(), join(folder, 'node_modules'), { recursive: true });
   const native = join(folder, 'node_modules/better-sqlite3/build/Release');
   mkdirSync(native, { recursive: true });
