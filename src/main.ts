@@ -354,10 +354,8 @@ function atLeast(least: number): (text: string) => number {
   };
 }
 
-/** Not where dragonsink is installed: the bundle leaves the simulators out. */
-const hasSimulators = existsSync(new URL('./cli/simulate.js', import.meta.url));
 const simulate = program
-  .command('simulate', { hidden: !hasSimulators })
+  .command('simulate', { hidden: !existsSync(new URL('./cli/simulate.js', import.meta.url)) }) // no bundle has it
   .description('stand-ins, for trying things out: kits, or (as a subcommand) DragonSync')
   .addOption(
     new Option('--kits <n>', 'how many, each with a spool and a connection of its own')
