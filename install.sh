@@ -259,7 +259,7 @@ find_dragonsync() {
   fi
   local named
   named=$([[ -z $ds_config ]] || ini_value "$ds_config" SETTINGS api_port)
-  if [[ $named =~ ^[0-9]+$ ]]; then ds_port=$named; fi
+  if [[ $named =~ ^([0-9]+)([[:space:]]*[#\;].*)?$ ]]; then ds_port=${BASH_REMATCH[1]}; fi
   if [[ -z $found ]] && is_taken "$ds_port"; then found="an API on port $ds_port"; fi
   if [[ -z $found ]]; then
     note "DragonSync was not found here; dragonsink waits for its API at http://127.0.0.1:$ds_port ([DRAGONSYNC] api_url)"
@@ -521,7 +521,7 @@ check_enrol_file() {
   [[ $role == server || -z $serial || $kit_id == "wardragon-$serial" ]] ||
     die "$enrol_file is for the kit $kit_id, and this is wardragon-$serial" \
       "on the server make one for this kit: dragonsink enrol wardragon-$serial"
-  "$program/bin/dragonsink" enrol --help 2>/dev/null | grep -q -- --apply ||
+  [[ $("$program/bin/dragonsink" enrol --help 2>/dev/null) == *--apply* ]] ||
     die "dragonsink $version knows no enrolment" 'install a bundle that does'
 }
 
@@ -705,7 +705,7 @@ uninstall_all() {
     [[ -e $units/$one ]] || continue
     if [[ -z $prefix ]] && systemctl is-active --quiet "$one"; then change "stop $one" systemctl stop "$one"; fi
     remove "$units/multi-user.target.wants/$one"
-    remove "$units/$one.d"
+    remove "$units/$one.d/backoff.conf"
     remove "$units/$one"
   done
   if [[ -z $prefix ]] && ((${#made[@]} > 0)); then change 'tell systemd' systemctl daemon-reload; fi
@@ -713,8 +713,7 @@ uninstall_all() {
   remove "$completion"
   for one in "$opt" "$opt.new" "$opt.old"; do remove "$one"; done
   if [[ $purge == yes ]]; then
-    remove "$state"
-    remove "$etc"
+    for one in "$state" "$etc" "$units"/dragonsink-{kit,server}.service.d; do remove "$one"; done
     look_up_user
     if [[ -n $uid ]]; then
       local where=()

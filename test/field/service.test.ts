@@ -18,7 +18,7 @@ const DRAGONSYNC = '/home/dragon/WarDragon/DragonSync';
 
 const CONFIG = `[SETTINGS]
 api_enabled = true
-api_port = 8099
+api_port = 8099 # not the usual one
 [MQTT]
 mqtt_host = 127.0.0.1
 mqtt_username = kit
@@ -327,7 +327,13 @@ describe('--uninstall', () => {
     for (const gone of ['/opt/dragonsink', '/usr/local/bin/dragonsink']) {
       assert.equal((await machine.run('test', '-e', gone)).code, 1, gone);
     }
-    await machine.ok('test', '-s', '/var/lib/dragonsink/spool.db');
+    for (const kept of [
+      '/var/lib/dragonsink/spool.db',
+      '/etc/dragonsink/config.ini',
+      `/etc/systemd/system/${KIT}.d/field.conf`,
+    ]) {
+      await machine.ok('test', '-s', kept);
+    }
     assert.match(await machine.ok(`${BUNDLE}/install.sh`, '--uninstall'), /nothing to remove/);
   });
 
