@@ -32,10 +32,10 @@ export class Machine {
   /** `shared` is there, read-only, as /src. */
   async boot(shared: string): Promise<void> {
     const options = ['--quiet', '-D', this.root, '--register=no', '--keep-unit', '--private-network', '--console=pipe'];
-    const container = spawn('systemd-nspawn', [...options, `--bind-ro=${shared}:/src`, '--boot'], { stdio: 'ignore' });
+    // A test that dies, however, must not leave a machine behind.
+    const nspawn = ['--pdeathsig', 'KILL', 'systemd-nspawn', ...options, `--bind-ro=${shared}:/src`, '--boot'];
+    const container = spawn('setpriv', nspawn, { stdio: 'ignore' });
     this.container = container;
-    // A test that dies must not leave a machine behind.
-    process.once('exit', () => container.kill('SIGKILL'));
     const until = Date.now() + BOOT_MS;
     while (Date.now() < until) {
       await sleep(200);
