@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // argv -> command -> exit code. A command's code is loaded when it is called: a kit never loads PostgreSQL.
+import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError, ConfigError, toError } from './base/errors.js';
 import { printable } from './base/printable.js';
@@ -352,7 +353,7 @@ function atLeast(least: number): (text: string) => number {
 }
 
 const simulate = program
-  .command('simulate')
+  .command('simulate', { hidden: !existsSync(new URL('./cli/simulate.js', import.meta.url)) }) // no bundle has it
   .description('stand-ins, for trying things out: kits, or (as a subcommand) DragonSync')
   .addOption(
     new Option('--kits <n>', 'how many, each with a spool and a connection of its own')

@@ -4,12 +4,15 @@ import type { Backoff } from './backoff.js';
 import { sleep } from './backoff.js';
 import { type AppError, errorCode, toError } from './errors.js';
 import type { Logger } from './log.js';
+import { Pulse } from './pulse.js';
 
 /** A link that held this long was a good one: the next try after it starts from the shortest wait. */
 const HEALTHY_MS = 60_000;
 /** A broker does not always say that another client took our place: it closes, as soon as the other is back. */
 const EARLY_MS = 15_000;
 const EARLY_CLOSES_BEFORE_HINT = 3;
+/** To connect, and to let go of a connection that has closed, takes seconds; each is bounded where it is done. */
+const STEP_MS = 120_000;
 
 /** What is kept: a link of mqtt-link.ts. */
 export interface Connection {
@@ -25,16 +28,19 @@ export interface KeepLinkedOptions<Link extends Connection> {
   readonly backoff: Backoff;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Late when it neither holds a connection nor tries for one. */
+  readonly pulse?: Pulse;
   /** Milliseconds of a monotonic clock; a test passes its own. */
   readonly now?: () => number;
 }
 
 export async function keepLinked<Link extends Connection>(options: KeepLinkedOptions<Link>): Promise<void> {
-  const { open, use, backoff, log, signal, now = () => performance.now() } = options;
+  const { open, use, backoff, log, signal, pulse = new Pulse(), now = () => performance.now() } = options;
   let lastProblem = '';
   let earlyCloses = 0;
   while (!signal.aborted) {
     let openedAt = Number.POSITIVE_INFINITY;
+    pulse.expect(STEP_MS);
     try {
       const opening = open();
       const link = await beforeAbort(opening, signal);
@@ -46,6 +52,8 @@ export async function keepLinked<Link extends Connection>(options: KeepLinkedOpt
       openedAt = now();
       log.info({ sessionPresent: link.sessionPresent }, 'connected to the broker');
       lastProblem = '';
+      pulse.rest();
+      void link.closed.then(() => pulse.expect(STEP_MS));
       try {
         await use(link);
       } finally {
@@ -68,7 +76,9 @@ export async function keepLinked<Link extends Connection>(options: KeepLinkedOpt
       const level = problem === lastProblem ? 'debug' : 'warn';
       lastProblem = problem;
       log[level]({ code: errorCode(error), hint: error.hint }, `broker: ${error.message}; trying again`);
-      await sleep(backoff.next(), signal);
+      const waitMs = backoff.next();
+      pulse.expect(waitMs + STEP_MS);
+      await sleep(waitMs, signal);
     }
   }
 }

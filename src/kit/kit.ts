@@ -170,6 +170,13 @@ export class Kit implements Part {
     this.options.spool.close();
   }
 
+  stuck(): string | null {
+    if (this.poller.pulse.isLate) return "DragonSync's API is not asked any more";
+    if (this.uplink?.pulse.isLate) return 'the broker is not tried any more';
+    if (this.publisher.pulse.isLate) return 'the broker confirms nothing that was sent';
+    return null;
+  }
+
   /** What the kit knows of itself now. */
   status(): KitStatus {
     return { ...this.condition(), ledger: this.ledger() };

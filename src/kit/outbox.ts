@@ -48,6 +48,9 @@ export class Outbox {
   backlog = 0;
   /** Of a frame; less when the broker has refused one that had more. */
   maxFrameMessages: number;
+  /** How many PUBLISHes the broker has confirmed or refused, and how many at the last look. */
+  private answered = 0;
+  private answeredSeen = 0;
 
   constructor(private readonly options: OutboxOptions) {
     this.frame = new OpenFrame(options.frameMs, options.onDue);
@@ -56,6 +59,13 @@ export class Outbox {
 
   get isEmpty(): boolean {
     return this.inFlight.size === 0 && this.frame.size === 0;
+  }
+
+  /** False when something is out and the broker has said nothing of anything since the last call. */
+  takeProgress(): boolean {
+    const moved = this.packets === 0 || this.answered > this.answeredSeen;
+    this.answeredSeen = this.answered;
+    return moved;
   }
 
   has(id: number): boolean {
@@ -136,6 +146,7 @@ export class Outbox {
 
   private leave(packet: Packet): void {
     this.packets -= 1;
+    this.answered += 1;
     if (hasBacklog(packet)) this.backlogFrames -= 1;
     for (const { row, replay } of packet.sendings) {
       if (replay) this.backlog -= 1;

@@ -4,6 +4,7 @@ import { AppError, toError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
+import { Pulse } from '../base/pulse.js';
 import { splitTracks } from '../dragonsync/normalise.js';
 import type { Heard } from './intake.js';
 
@@ -28,11 +29,15 @@ export type SourceState = 'starting' | 'ok' | 'down' | 'rate-limited' | 'spool-f
 
 /** DragonSync renews it every 30 s; asking more often costs its request budget. */
 const STATUS_EVERY_MS = 10_000;
+/** Three questions, each with its timeout, and the spool's commit. */
+const TURN_MS = 60_000;
 
 export class Poller implements Part {
   readonly name = 'poller';
   state: SourceState = 'starting';
   lastAnswerAtMs: number | null = null;
+  /** Late when a turn does not end, or the next one does not begin. */
+  readonly pulse = new Pulse();
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private statusDueAt = 0;
@@ -53,8 +58,11 @@ export class Poller implements Part {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       const startedAt = performance.now();
+      this.pulse.expect(TURN_MS);
       const holdMs = await this.turn();
-      await sleep(Math.max(this.options.pollMs - (performance.now() - startedAt), holdMs, 0), signal);
+      const waitMs = Math.max(this.options.pollMs - (performance.now() - startedAt), holdMs, 0);
+      this.pulse.expect(waitMs + TURN_MS);
+      await sleep(waitMs, signal);
     }
   }
 

@@ -146,6 +146,10 @@ export class PublishSession {
     return !this.ended && !this.paused && link.isOpen && this.outbox.packets < window;
   }
 
+  takeProgress(): boolean {
+    return this.outbox.takeProgress();
+  }
+
   /** Call it once a second: sends again what is due, and notices when no server answers. */
   tick(): void {
     try {

@@ -5,6 +5,7 @@ import { sleep } from '../base/backoff.js';
 import { type AppError, errorCode, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { IncomingMessage, MqttLink } from '../base/mqtt-link.js';
+import { Pulse } from '../base/pulse.js';
 import type { Ack } from '../schema/ack.js';
 import type { Hello } from '../schema/hello.js';
 import { type Kind, perKind } from '../schema/kinds.js';
@@ -29,6 +30,8 @@ const STATE_PLACES = 2;
 /** How long the servers' retained hellos may take to come before anything is sent. */
 const HELLO_MS = 2_000;
 const TICK_MS = 1_000;
+/** A broker that answers pings and confirms nothing for so long, or a client that has lost count: either way nothing moves. */
+const CONFIRMED_WITHIN_MS = 300_000;
 
 /** After so many connections that broke without confirming anything, messages go out one at a time. */
 const FRUITLESS_BEFORE_SINGLE = 2;
@@ -57,6 +60,8 @@ export class Publisher {
   readonly servers: Servers;
   /** The broker does not let us hear what servers say. */
   isDeaf = false;
+  /** Late when what was sent is neither confirmed nor given up. */
+  readonly pulse = new Pulse();
   private readonly sent = new SentLog();
   private readonly acknowledgements: Acknowledgements;
   private readonly dialogue: ServerDialogue;
@@ -147,9 +152,10 @@ export class Publisher {
     const session = this.openSession(link, kitId, window, backlogUptoId);
     this.session = session;
     session.pump();
-    const ticking = setInterval(() => session.tick(), TICK_MS);
+    const ticking = setInterval(() => this.tick(session), TICK_MS);
     await beforeAbort(link.closed, stop);
     clearInterval(ticking);
+    this.pulse.rest();
     if (stop.aborted) {
       session.hurry();
       await untilIdle(session, link, flushMs);
@@ -158,6 +164,11 @@ export class Publisher {
     session.end();
     if (stop.aborted) await this.acknowledgements.idle();
     else this.judge(session, window);
+  }
+
+  private tick(session: PublishSession): void {
+    session.tick();
+    if (session.takeProgress()) this.pulse.expect(CONFIRMED_WITHIN_MS);
   }
 
   private openSession(link: MqttLink, kitId: string, window: number, backlogUptoId: number): PublishSession {

@@ -6,6 +6,7 @@ import { keepLinked } from '../base/keep-linked.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
 import { type LinkOptions, type MqttLink, openLink } from '../base/mqtt-link.js';
+import { Pulse } from '../base/pulse.js';
 import type { Identity } from './identity.js';
 import type { LastValues } from './last-values.js';
 import type { Publisher } from './publisher.js';
@@ -39,6 +40,7 @@ export class Uplink implements Part {
   /** Why there is none, or why the last one ended. */
   problem: Error | null = null;
   reconnects = 0;
+  readonly pulse = new Pulse();
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private everConnected = false;
@@ -65,6 +67,7 @@ export class Uplink implements Part {
       backoff: new Backoff(BACKOFF),
       log,
       signal,
+      pulse: this.pulse,
     });
   }
 

@@ -112,6 +112,11 @@ export class Batcher {
     this.left(this.waiting.keep((received) => received.from !== from));
   }
 
+  /** Something is to be committed, and nothing moves. */
+  get isStuck(): boolean {
+    return this.waiting.size + this.lanes.size > 0 && this.committer.isStuck;
+  }
+
   /** For how long commits have gone well since then, up to the last one. */
   workedMsSince(sinceMs: number): number {
     return this.committer.workedMsSince(sinceMs);
@@ -159,6 +164,7 @@ export class Batcher {
 
   private begin(): void {
     if (this.lanes.size >= LANES) return;
+    if (this.lanes.size === 0) this.committer.wake();
     const lane = this.run().finally(() => this.lanes.delete(lane));
     this.lanes.add(lane);
   }

@@ -24,6 +24,8 @@ export interface CommitterOptions {
 /** A commit that takes longer waits for something. */
 const SLOW_MS = 2_000;
 const BACKOFF = { minMs: 200, maxMs: 10_000 };
+/** Longer than a try may take, with its timeouts, and the wait for the next. */
+const STUCK_MS = 120_000;
 
 export class Committer {
   private problem = '';
@@ -31,6 +33,8 @@ export class Committer {
   private committedMs = 0;
   /** Since when each commit under way runs, the oldest first. */
   private readonly running = new Map<Batch, number>();
+  /** When a try last began or ended, or was announced. */
+  private movedMs = 0;
 
   constructor(private readonly options: CommitterOptions) {}
 
@@ -40,6 +44,17 @@ export class Committer {
     return this.problem === '' && performance.now() - oldestMs < SLOW_MS;
   }
 
+  /** After a time of nothing to do: a commit is to come. */
+  wake(): void {
+    this.movedMs = performance.now();
+  }
+
+  /** Asked while there is something to do: a try hangs, or none follows. An outage is not that, it is tried again and again. */
+  get isStuck(): boolean {
+    const [oldestMs = Number.POSITIVE_INFINITY] = this.running.values();
+    return performance.now() - Math.min(this.movedMs, oldestMs) > STUCK_MS;
+  }
+
   /** For how long commits have gone well since then, up to the last one. */
   workedMsSince(sinceMs: number): number {
     return this.committedMs - Math.max(sinceMs, this.worksSinceMs);
@@ -47,14 +62,13 @@ export class Committer {
 
   /** Null when the signal came while the database was away. */
   async commit(batch: Batch): Promise<CommitResult | null> {
-    const { store, log, recorder, signal } = this.options;
+    const { log, recorder, signal } = this.options;
     const backoff = new Backoff(this.options.backoff ?? BACKOFF);
     let sinceMs = performance.now();
     for (;;) {
       const startedMs = performance.now();
       try {
-        this.running.set(batch, startedMs);
-        const result = await store.commit(batch).finally(() => this.running.delete(batch));
+        const result = await this.tryOnce(batch, startedMs);
         this.healthy();
         tell(log, () => recorder.committed(batch, result, (this.committedMs - startedMs) / 1_000));
         return result;
@@ -67,6 +81,17 @@ export class Committer {
         await sleep(backoff.next(), signal);
         if (signal.aborted) return null;
       }
+    }
+  }
+
+  private async tryOnce(batch: Batch, startedMs: number): Promise<CommitResult> {
+    this.running.set(batch, startedMs);
+    this.movedMs = startedMs;
+    try {
+      return await this.options.store.commit(batch);
+    } finally {
+      this.running.delete(batch);
+      this.movedMs = performance.now();
     }
   }
 

@@ -64,6 +64,10 @@ export class Server implements Part {
     await this.store?.close();
   }
 
+  stuck(): string | null {
+    return this.parts.map((part) => part.stuck?.()).find((what) => typeof what === 'string') ?? null;
+  }
+
   /** Null when it is away and may come back. */
   private async tryOpen(): Promise<Store | null> {
     try {
@@ -140,7 +144,12 @@ export class Server implements Part {
     this.parts = [
       new Housekeeping(store, log),
       new KitExpiry(store.kits, log),
-      { name: 'batcher', start: () => {}, stop: () => batcher.stop() },
+      {
+        name: 'batcher',
+        start: () => {},
+        stop: () => batcher.stop(),
+        stuck: () => (batcher.isStuck ? 'no commit begins or ends' : null),
+      },
       ...(subscriber === null ? [] : [subscriber]),
       new Pollers({ kits: store.kits, serverId, topics, decoder, batcher, log }),
     ];

@@ -14,6 +14,7 @@ import {
   type OutgoingMessage,
   openLink,
 } from '../base/mqtt-link.js';
+import { Pulse } from '../base/pulse.js';
 import type { Hello } from '../schema/hello.js';
 import { STREAM_WIRE } from '../schema/stream-frame.js';
 import { helloTopic, type TopicNames } from '../schema/topics.js';
@@ -46,6 +47,7 @@ const GOODBYE_MS = 2_000;
 
 export class Subscriber implements Part {
   readonly name = 'subscriber';
+  private readonly pulse = new Pulse();
   private readonly bootId = randomBytes(8).toString('hex');
   /** Rises when the broker has lost our session: what it had for us is gone, and kits must send it again. */
   private session = 1;
@@ -74,6 +76,10 @@ export class Subscriber implements Part {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
+  }
+
+  stuck(): string | null {
+    return this.pulse.isLate ? 'the broker is not tried any more' : null;
   }
 
   /** Tells the kits whether the database takes anything. */
@@ -106,6 +112,7 @@ export class Subscriber implements Part {
       backoff: new Backoff(BACKOFF),
       log,
       signal: this.stopping.signal,
+      pulse: this.pulse,
     });
   }
 

@@ -75,6 +75,15 @@ function withCompiler(npmCommand) {
   }
 }
 
+/** What compiles better-sqlite3, and with `prefix` for another architecture out of further packages. */
+export function ensureCompiler(prefix = '', packages = []) {
+  const wanted = [...COMPILER, ...packages];
+  const commands = [`${prefix}g++`, `${prefix}strip`, 'make', 'python3'];
+  const isThere = () => commands.every((command) => spawnSync(command, ['--version']).status === 0);
+  if (isThere() || (aptInstall(wanted) && isThere())) return;
+  throw new MissingPart(`a compiler is missing; as root run: apt-get install -y ${wanted.join(' ')}`);
+}
+
 /** In a process of its own: a wrong binary does not throw, it crashes. */
 function sqliteLoads() {
   return spawnSync(process.execPath, ['-e', LOAD_SQLITE], { cwd: ROOT }).status === 0;
@@ -171,7 +180,7 @@ function linkLibraries(native) {
 }
 
 /** False when this is not Debian, or not root. The packages' services are not started: the tests start their own. */
-function aptInstall(packages) {
+export function aptInstall(packages) {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
   say(`installing ${packages.join(', ')}: apt-get`);
   const ours = !existsSync(POLICY);

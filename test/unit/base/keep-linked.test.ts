@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { Backoff } from '../../../src/base/backoff.js';
 import { BrokerError } from '../../../src/base/errors.js';
 import { type Connection, keepLinked } from '../../../src/base/keep-linked.js';
+import { Pulse } from '../../../src/base/pulse.js';
 import { MemoryLog } from '../../fixtures/memory-log.js';
 
 const refused = (): BrokerError => new BrokerError('nothing listens', { code: 'refused', hint: 'start it' });
@@ -173,5 +174,35 @@ describe('keepLinked', () => {
       signal: AbortSignal.abort(),
     });
     assert.equal(opened, 0);
+  });
+
+  test('has a late pulse when it hangs in connecting, and none while a connection holds', async () => {
+    let nowMs = 0;
+    const pulse = new Pulse(() => nowMs);
+    const controller = new AbortController();
+    const link = new PretendedLink();
+    let arrive = (_: PretendedLink): void => {};
+    const running = keepLinked({
+      open: () =>
+        new Promise<PretendedLink>((resolve) => {
+          arrive = resolve;
+        }),
+      use: () => link.closed.then(() => {}),
+      backoff: new Backoff({ minMs: 1, maxMs: 1 }),
+      log: new MemoryLog(),
+      signal: controller.signal,
+      pulse,
+    });
+    nowMs = 110_000;
+    assert.equal(pulse.isLate, false);
+    nowMs = 130_000;
+    assert.equal(pulse.isLate, true);
+    arrive(link);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    nowMs = 1e9;
+    assert.equal(pulse.isLate, false);
+    controller.abort();
+    await link.end();
+    await running;
   });
 });

@@ -350,3 +350,17 @@ describe('the backlog', () => {
     assert.equal(kit.spool.counts().classes.get(0)?.accepted, 2);
   });
 });
+
+describe('progress', () => {
+  test('is made when nothing is out, and when the broker says anything about what is', async (t) => {
+    const kit = sessionHarness(t, { delivery: 'broker' });
+    assert.equal(kit.session.takeProgress(), true, 'nothing is out');
+    kit.accept(3);
+    assert.equal(kit.session.takeProgress(), false);
+    await kit.out[0]?.confirm();
+    assert.equal(kit.session.takeProgress(), true);
+    assert.equal(kit.session.takeProgress(), false, 'nothing since');
+    await kit.out[0]?.refuse('quota');
+    assert.equal(kit.session.takeProgress(), true);
+  });
+});
