@@ -684,7 +684,8 @@ install_all() {
   check_enrol_file
   check_spool
   make_user
-  make_folder "$etc" 750 0
+  # Others may pass: mosquitto reads the fleet below it.
+  make_folder "$etc" 751 0
   make_folder "$state" 750 "${uid:-0}"
   put_in_place
   make_config
