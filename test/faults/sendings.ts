@@ -23,8 +23,17 @@ export function numbersIn(packet: Buffer): Numbered[] {
 }
 
 function numberOf(kind: Kind, text: string): Numbered[] {
-  const { sink } = JSON.parse(text) as { sink?: { epoch: string; seq: number } };
+  const sink = sinkOf(text);
   return sink === undefined ? [] : [{ kind, epoch: sink.epoch, seq: sink.seq }];
+}
+
+/** Also nonsense goes over these links. */
+function sinkOf(text: string): { epoch: string; seq: number } | undefined {
+  try {
+    return (JSON.parse(text) as { sink?: { epoch: string; seq: number } }).sink;
+  } catch {
+    return undefined;
+  }
 }
 
 export function nameOf({ kind, epoch, seq }: Numbered): string {
