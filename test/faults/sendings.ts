@@ -14,26 +14,23 @@ export interface Numbered {
 /** What a packet has of history that is numbered: one message, or a frame's many; of any other packet nothing. */
 export function numbersIn(packet: Buffer): Numbered[] {
   if (packetType(packet) !== PUBLISH) return [];
+  try {
+    return messagesIn(packet).flatMap(({ kind, text }) => {
+      const { sink } = JSON.parse(text) as { sink?: { epoch: string; seq: number } };
+      return sink === undefined ? [] : [{ kind, epoch: sink.epoch, seq: sink.seq }];
+    });
+  } catch {
+    return []; // also nonsense goes over these links
+  }
+}
+
+function messagesIn(packet: Buffer): readonly { kind: Kind; text: string }[] {
   const { topic, payload } = publishOf(packet);
   const parsed = parseTopic(DEFAULT_TOPICS, topic);
-  if (parsed.about === 'stream') return decodeFrame(payload).messages.flatMap(({ kind, text }) => numberOf(kind, text));
+  if (parsed.about === 'stream') return decodeFrame(payload).messages;
   // A drone's own topic holds its latest state, as often as one asks.
   const isState = topic.startsWith(`${DEFAULT_TOPICS.perDroneBase}/`);
-  return parsed.about === 'history' && !isState ? numberOf(parsed.kind, payload.toString()) : [];
-}
-
-function numberOf(kind: Kind, text: string): Numbered[] {
-  const sink = sinkOf(text);
-  return sink === undefined ? [] : [{ kind, epoch: sink.epoch, seq: sink.seq }];
-}
-
-/** Also nonsense goes over these links. */
-function sinkOf(text: string): { epoch: string; seq: number } | undefined {
-  try {
-    return (JSON.parse(text) as { sink?: { epoch: string; seq: number } }).sink;
-  } catch {
-    return undefined;
-  }
+  return parsed.about === 'history' && !isState ? [{ kind: parsed.kind, text: payload.toString() }] : [];
 }
 
 export function nameOf({ kind, epoch, seq }: Numbered): string {
