@@ -4,7 +4,8 @@
 import { within } from '../base/abort.js';
 import { type BackoffOptions, sleep } from '../base/backoff.js';
 import type { Logger } from '../base/log.js';
-import { addCounts, Committer, noCounts } from './committer.js';
+import { Committer } from './committer.js';
+import { addCounts, noCounts } from './counts.js';
 import { FairQueue, type Turn } from './fair-queue.js';
 import { MAX_WAITING_OF_KIT, ownerOf, Quota } from './quota.js';
 import { type Recorder, SILENT } from './recorder.js';

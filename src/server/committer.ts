@@ -2,11 +2,11 @@
 import { Backoff, type BackoffOptions, sleep } from '../base/backoff.js';
 import { AppError, toError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
-import { type Kind, perKind } from '../schema/kinds.js';
 import { cut, replacementOf, sizeOf } from './batch-parts.js';
+import { addCounts, noCounts } from './counts.js';
 import type { Recorder } from './recorder.js';
 import type { RejectAllowance } from './reject-allowance.js';
-import type { Batch, CommitCounts, CommitResult, KindCounts, Store } from './store.js';
+import type { Batch, CommitResult, Store } from './store.js';
 import { tell } from './tell.js';
 
 export interface CommitterOptions {
@@ -141,18 +141,4 @@ export class Committer {
     if (this.problem !== code) log.error({ code, hint }, `database: ${error.message}; trying again`);
     this.problem = code;
   }
-}
-
-export function noCounts(): CommitCounts {
-  return perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
-}
-
-export function addCounts(a: CommitCounts, b: CommitCounts): CommitCounts {
-  const sum = (kind: Kind): KindCounts => ({
-    stored: a[kind].stored + b[kind].stored,
-    merged: a[kind].merged + b[kind].merged,
-    refused: a[kind].refused + b[kind].refused,
-    rejected: a[kind].rejected + b[kind].rejected,
-  });
-  return perKind(sum);
 }

@@ -121,7 +121,7 @@ export class Pollers implements Part {
 }
 
 /** What a kit's `api_url` must be. */
-export function isHttpUrl(text: Kit['apiUrl']): boolean {
+function isHttpUrl(text: Kit['apiUrl']): boolean {
   return text !== null && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 

@@ -1,5 +1,5 @@
 // The commit of a batch, step by step, the same on every database (server/store.ts says what it promises).
-import { perKind } from '../../schema/kinds.js';
+import { noCounts } from '../counts.js';
 import type { Batch, CommitCounts, CommitResult, Observation, Reject } from '../store.js';
 import { contacted, kitIdsOf, polledKitsOf } from './contacts.js';
 import { LedgerBook, streamsOf } from './ledger-book.js';
@@ -50,10 +50,6 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, 
 
 export function isEmpty({ observations, rejects, contacts, reports }: Batch): boolean {
   return observations.length + rejects.length + contacts.length + reports.length === 0;
-}
-
-export function noCounts(): CommitCounts {
-  return perKind(() => ({ stored: 0, merged: 0, refused: 0, rejected: 0 }));
 }
 
 function receive(book: LedgerBook, observations: readonly Observation[], counts: CommitCounts): Observation[] {

@@ -1,8 +1,9 @@
 // The store on PostgreSQL: as many servers at once as like, serialised per kit.
 import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
+import { noCounts } from '../counts.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
-import { commitBatch, isEmpty, noCounts } from './commit.js';
+import { commitBatch, isEmpty } from './commit.js';
 import { type Migrated, type Migration, type MigrationTarget, migrate, type OpenOptions } from './migrations.js';
 import { toEntry } from './missing.js';
 import { PostgresKits } from './postgres-kits.js';

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
+import { noCounts } from '../counts.js';
 import type { Batch, Clock, CommitResult, LedgerEntry, Store, TableCounts } from '../store.js';
-import { commitBatch, isEmpty, noCounts } from './commit.js';
+import { commitBatch, isEmpty } from './commit.js';
 import {
   type Migrated,
   type Migration,
