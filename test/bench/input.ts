@@ -34,7 +34,7 @@ function* heard(count: number): Generator<{ kind: Kind; entry: JsonObject }> {
     const { entry, kind } = entries[i % entries.length] ?? { entry: {}, kind: 'drone' };
     const time = startedS + i / 1_000;
     const own =
-      kind === 'aircraft' ? { icao: i.toString(16).padStart(6, '0') } : { id: `drone-${i}`, uid: `signal-${i}` };
+      kind === 'aircraft' ? { hex: i.toString(16).padStart(6, '0') } : { id: `drone-${i}`, uid: `signal-${i}` };
     yield { kind, entry: { ...entry, ...own, observed_at: time, last_update_time: time } };
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
 import { openStore } from '../../src/server/stores/open-store.js';
-import { GET_KEYS, GET_KEYS_BEFORE, GET_TWINS, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
+import { GET_KEYS, GET_KEYS_BEFORE, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
 import { readCatalogue, within } from '../fixtures/catalogue.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import {
@@ -239,7 +239,7 @@ suite('PostgreSQL: what a commit looks up', () => {
     const plans: [string, RegExp, string[]][] = [
       [GET_KEYS, /Index (Only )?Scan using ingest_keys_pkey/, ['[]']],
       [GET_KEYS_BEFORE, /Index (Only )?Scan( Backward)? using ingest_keys_pkey/, ['[]']],
-      [GET_TWINS, /Index (Only )?Scan using ingest_keys_twin/, ['[]']],
+      [GET_KEYS, /Index (Only )?Scan using ingest_keys_untimed/, ['[]']],
       [TABLE_PLANS.drones.occupied, BY_TIME, ['[]']],
       [TABLE_PLANS.drones.occupiedAfter, BY_TIME, ['[]', '1000']],
       [

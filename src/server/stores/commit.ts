@@ -7,7 +7,7 @@ import { hear } from './openings.js';
 import { settle } from './places.js';
 import { toRejectRows } from './rejects.js';
 import { toDataRow } from './rows.js';
-import { type ChangedState, hasTwin, isFold, States } from './states.js';
+import { type ChangedState, isFold, States } from './states.js';
 import { TABLE_OF, TABLES, type TableName } from './tables.js';
 import { takeReports } from './take-reports.js';
 import type { DataRow, KeyRow, ReplacedRow, Transaction } from './transaction.js';
@@ -63,11 +63,9 @@ function receive(book: LedgerBook, observations: readonly Observation[], counts:
 async function storedKeys(tx: Transaction, observations: readonly Observation[]): Promise<KeyRow[]> {
   const exact = observations.filter((observation) => !isFold(observation));
   const folds = observations.filter(isFold);
-  const twins = observations.filter(hasTwin);
   return [
     ...(exact.length === 0 ? [] : await tx.keys(exact)),
     ...(folds.length === 0 ? [] : await tx.keysBefore(folds)),
-    ...(twins.length === 0 ? [] : await tx.twins(twins)),
   ];
 }
 

@@ -4,8 +4,15 @@ import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
 import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
+import { indexUntimed } from './indexes.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresRefresh, makePostgresReports, makePostgresTables, makePostgresTwins } from './postgres-schema.js';
+import {
+  makePostgresRefresh,
+  makePostgresReports,
+  makePostgresTables,
+  makePostgresTwins,
+  makePostgresUntimed,
+} from './postgres-schema.js';
 import { sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
 
 export interface Migration {
@@ -46,6 +53,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the copies of an aircraft with and without a time',
     postgres: makePostgresTwins,
     sqlite: sqliteTwins,
+  },
+  {
+    version: 6,
+    name: 'an index of the aircraft without a time alone',
+    postgres: makePostgresUntimed,
+    sqlite: indexUntimed,
   },
 ];
 

@@ -1,6 +1,6 @@
 // Every statement on PostgreSQL. One that looks rows up takes them as one JSON array ($1), and OFFSET 0 keeps the planner
 // from doing anything but going by index; one that adds rows takes an array per column, which is read faster.
-import { type ColumnType, DATA_TABLES, type DataTable, type TableName, valueColumns } from './tables.js';
+import { type ColumnType, DATA_TABLES, type DataTable, IS_UNTIMED, type TableName, valueColumns } from './tables.js';
 
 export const POSTGRES_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'text',
@@ -86,18 +86,22 @@ const SAME_THING = 'k.kit_id = r."kitId" AND k.kind = r.kind AND k.thing = r.thi
 const KEY_COLUMNS = '"kitId" text, kind text, thing text, "keyUs" bigint';
 const NEW_KEY_COLUMNS = `${KEY_COLUMNS}, "timeUs" bigint, part text, epoch text, seq bigint`;
 
+const TWIN_COLUMNS = 'twin text, "twinThing" text, "withinUs" bigint';
+const IS_TWIN = `k.kit_id = r."kitId" AND k.twin = r.twin
+  AND k.key_us BETWEEN r."keyUs" - r."withinUs" AND r."keyUs" + r."withinUs"`;
+
 export const GET_KEYS = `
-  SELECT ${KEY} FROM ${rowsOf(KEY_COLUMNS)} CROSS JOIN LATERAL (
-    SELECT * FROM ingest_keys k WHERE ${SAME_THING} AND k.key_us = r."keyUs" OFFSET 0) k`;
+  SELECT ${KEY} FROM ${rowsOf(`${KEY_COLUMNS}, ${TWIN_COLUMNS}`)} CROSS JOIN LATERAL (
+    (SELECT * FROM ingest_keys k WHERE ${SAME_THING} AND k.key_us = r."keyUs" OFFSET 0)
+    UNION ALL
+    (SELECT * FROM ingest_keys k WHERE ${IS_TWIN} AND ${IS_UNTIMED} OFFSET 0)) k`;
 export const GET_KEYS_BEFORE = `
-  SELECT ${KEY} FROM ${rowsOf(`${KEY_COLUMNS}, "foldWithinUs" bigint`)} CROSS JOIN LATERAL (
-    SELECT * FROM ingest_keys k
-    WHERE ${SAME_THING} AND k.key_us BETWEEN r."keyUs" - r."foldWithinUs" AND r."keyUs"
-    ORDER BY k.key_us DESC LIMIT 1) k`;
-export const GET_TWINS = `
-  SELECT ${KEY} FROM ${rowsOf('"kitId" text, twin text, "keyUs" bigint, "withinUs" bigint')} CROSS JOIN LATERAL (
-    SELECT * FROM ingest_keys k WHERE k.kit_id = r."kitId" AND k.twin = r.twin
-      AND k.key_us BETWEEN r."keyUs" - r."withinUs" AND r."keyUs" + r."withinUs" OFFSET 0) k`;
+  SELECT ${KEY} FROM ${rowsOf(`${KEY_COLUMNS}, "foldWithinUs" bigint, ${TWIN_COLUMNS}`)} CROSS JOIN LATERAL (
+    (SELECT * FROM ingest_keys k
+      WHERE ${SAME_THING} AND k.key_us BETWEEN r."keyUs" - r."foldWithinUs" AND r."keyUs"
+      ORDER BY k.key_us DESC LIMIT 1)
+    UNION ALL
+    (SELECT * FROM ingest_keys k WHERE ${IS_TWIN} AND k.kind = r.kind AND k.thing = r."twinThing" OFFSET 0)) k`;
 export const INSERT_KEYS = `
   INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq, twin)
   SELECT * FROM ${columnsOf(1, 'text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint', 'text')}`;

@@ -1,5 +1,5 @@
 // The statements that make our tables in PostgreSQL, or add what an existing database of WarDragon Analytics lacks.
-import { createIndex, INDEXES } from './indexes.js';
+import { createIndex, INDEXES, indexUntimed } from './indexes.js';
 import { COLUMNS, POSTGRES_TYPES } from './postgres-plans.js';
 import type { Query } from './postgres-pool.js';
 import { type Column, DATA_TABLES, type DataTable, KITS, keyColumns, valueColumns } from './tables.js';
@@ -82,6 +82,10 @@ export async function makePostgresTwins(query: Query): Promise<void> {
   await query(
     'CREATE INDEX IF NOT EXISTS ingest_keys_twin ON ingest_keys (kit_id, twin, key_us) WHERE twin IS NOT NULL',
   );
+}
+
+export async function makePostgresUntimed(query: Query): Promise<void> {
+  for (const statement of indexUntimed()) await query(statement);
 }
 
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {

@@ -12,7 +12,7 @@ import type {
   KitRow,
   LedgerRow,
   LedgerWithFloor,
-  NaturalKey,
+  LookUp,
   OpeningRow,
   Place,
   RejectRow,
@@ -21,7 +21,6 @@ import type {
   ReportRow,
   StreamId,
   Transaction,
-  TwinKey,
 } from './transaction.js';
 
 type StoredKey = Omit<KeyRow, 'identity'> & { readonly epoch: string | null; readonly seq: number | null };
@@ -77,18 +76,13 @@ export class PostgresTransaction implements Transaction {
     return this.send<StreamId>(plans.UNEXAMINED, kits);
   }
 
-  async keys(keys: readonly NaturalKey[]): Promise<KeyRow[]> {
-    return (await this.send<StoredKey>(plans.GET_KEYS, keys.map(toKey))).map(toKeyRow);
+  async keys(keys: readonly LookUp[]): Promise<KeyRow[]> {
+    return (await this.send<StoredKey>(plans.GET_KEYS, keys.map(toLookUp))).map(toKeyRow);
   }
 
   async keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]> {
-    const folds = keys.map((key) => ({ ...toKey(key), foldWithinUs: key.foldWithinUs }));
+    const folds = keys.map((key) => ({ ...toLookUp(key), foldWithinUs: key.foldWithinUs }));
     return (await this.send<StoredKey>(plans.GET_KEYS_BEFORE, folds)).map(toKeyRow);
-  }
-
-  async twins(keys: readonly TwinKey[]): Promise<KeyRow[]> {
-    const wanted = keys.map(({ kitId, keyUs, twin: { name, withinUs } }) => ({ kitId, twin: name, keyUs, withinUs }));
-    return (await this.send<StoredKey>(plans.GET_TWINS, wanted)).map(toKeyRow);
   }
 
   async insertKeys(rows: readonly KeyRow[]): Promise<void> {
@@ -166,8 +160,9 @@ function toKit(kitId: string): object {
   return { kit_id: kitId };
 }
 
-function toKey({ kitId, kind, thing, keyUs }: NaturalKey): object {
-  return { kitId, kind, thing, keyUs };
+function toLookUp({ kitId, kind, thing, keyUs, twin }: LookUp): object {
+  const key = { kitId, kind, thing, keyUs };
+  return twin === undefined ? key : { ...key, twin: twin.name, twinThing: twin.thing, withinUs: twin.withinUs };
 }
 
 function toPlace({ kitId, part, timeUs }: Place): object {

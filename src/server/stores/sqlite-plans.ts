@@ -1,5 +1,5 @@
 // Every statement of the store on SQLite: one row each, prepared once.
-import { DATA_TABLES, type DataTable, type TableName, valueColumns } from './tables.js';
+import { DATA_TABLES, type DataTable, IS_UNTIMED, type TableName, valueColumns } from './tables.js';
 
 export const BEGIN = 'BEGIN IMMEDIATE';
 export const COMMIT = 'COMMIT';
@@ -44,7 +44,9 @@ const KEY = 'SELECT kit_id, kind, thing, key_us, time_us, part, epoch, seq, twin
 const THING = 'kit_id = ? AND kind = ? AND thing = ?';
 export const GET_KEY = `${KEY} WHERE ${THING} AND key_us = ?`;
 export const GET_KEY_BEFORE = `${KEY} WHERE ${THING} AND key_us BETWEEN ? AND ? ORDER BY key_us DESC LIMIT 1`;
-export const GET_TWINS = `${KEY} WHERE kit_id = ? AND twin = ? AND key_us BETWEEN ? AND ?`;
+const IS_TWIN = 'kit_id = :kitId AND twin = :twin AND key_us BETWEEN :fromUs AND :toUs';
+export const GET_UNTIMED_TWINS = `${KEY} WHERE ${IS_TWIN} AND ${IS_UNTIMED}`;
+export const GET_TIMED_TWINS = `${KEY} WHERE ${IS_TWIN} AND kind = :kind AND thing = :thing`;
 export const INSERT_KEY = `
   INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us, twin)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;

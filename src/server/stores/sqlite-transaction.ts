@@ -23,7 +23,7 @@ import type {
   KitRow,
   LedgerRow,
   LedgerWithFloor,
-  NaturalKey,
+  LookUp,
   OpeningRow,
   Place,
   RejectRow,
@@ -32,7 +32,6 @@ import type {
   ReportRow,
   StreamId,
   Transaction,
-  TwinKey,
 } from './transaction.js';
 
 export class SqliteTransaction implements Transaction {
@@ -102,10 +101,10 @@ export class SqliteTransaction implements Transaction {
     return rows.map(toStream);
   }
 
-  async keys(keys: readonly NaturalKey[]): Promise<KeyRow[]> {
+  async keys(keys: readonly LookUp[]): Promise<KeyRow[]> {
     const get = this.db.statement(plans.GET_KEY);
     const rows = keys.map(({ kitId, kind, thing, keyUs }) => get.get(kitId, kind, thing, keyUs));
-    return (rows as (StoredKey | undefined)[]).filter((row) => row !== undefined).map(toKeyRow);
+    return [...found(rows), ...this.twins(keys, false)];
   }
 
   async keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]> {
@@ -113,14 +112,16 @@ export class SqliteTransaction implements Transaction {
     const rows = keys.map(({ kitId, kind, thing, keyUs, foldWithinUs }) =>
       get.get(kitId, kind, thing, keyUs - foldWithinUs, keyUs),
     );
-    return (rows as (StoredKey | undefined)[]).filter((row) => row !== undefined).map(toKeyRow);
+    return [...found(rows), ...this.twins(keys, true)];
   }
 
-  async twins(keys: readonly TwinKey[]): Promise<KeyRow[]> {
-    const find = this.db.statement(plans.GET_TWINS);
-    const rows = keys.flatMap(({ kitId, keyUs, twin: { name, withinUs } }) =>
-      find.all(kitId, name, keyUs - withinUs, keyUs + withinUs),
-    );
+  private twins(keys: readonly LookUp[], isTimed: boolean): KeyRow[] {
+    const find = this.db.statement(isTimed ? plans.GET_TIMED_TWINS : plans.GET_UNTIMED_TWINS);
+    const rows = keys.flatMap(({ kitId, kind, keyUs, twin }) => {
+      if (twin === undefined) return [];
+      const around = { kitId, twin: twin.name, fromUs: keyUs - twin.withinUs, toUs: keyUs + twin.withinUs };
+      return find.all(isTimed ? { ...around, kind, thing: twin.thing } : around);
+    });
     return (rows as StoredKey[]).map(toKeyRow);
   }
 
@@ -187,6 +188,10 @@ interface StoredKey {
   readonly epoch: string | null;
   readonly seq: number | null;
   readonly twin: string | null;
+}
+
+function found(rows: readonly unknown[]): KeyRow[] {
+  return (rows as (StoredKey | undefined)[]).filter((row) => row !== undefined).map(toKeyRow);
 }
 
 function toKeyRow({ kit_id: kitId, key_us: keyUs, time_us: timeUs, epoch, seq, ...row }: StoredKey): KeyRow {

@@ -1,7 +1,7 @@
 // The same observation, sent more than once: which of its copies is the state that its row shows.
 import type { Kind } from '../../schema/kinds.js';
 import type { Identity, Observation } from '../store.js';
-import type { FoldKey, KeyRow, NaturalKey, TwinKey } from './transaction.js';
+import type { FoldKey, KeyRow, NaturalKey } from './transaction.js';
 
 /** One observation as it will be after the batch. */
 export interface State {
@@ -21,10 +21,6 @@ export type ChangedState = State & { readonly winner: Observation };
 
 export function isFold(observation: Observation): observation is Observation & FoldKey {
   return observation.foldWithinUs !== undefined;
-}
-
-export function hasTwin(observation: Observation): observation is Observation & TwinKey {
-  return observation.twin !== undefined;
 }
 
 export class States {
@@ -82,8 +78,8 @@ export class States {
   }
 
   private twinOf(observation: Observation): State | undefined {
-    if (!hasTwin(observation)) return undefined;
     const { keyUs, twin, identity } = observation;
+    if (twin === undefined) return undefined;
     let nearest: State | undefined;
     let nearestUs = twin.withinUs;
     for (const state of this.byTwin.get(twinKey(observation.kitId, twin.name)) ?? []) {

@@ -14,6 +14,12 @@ export interface Column {
   readonly check?: string;
 }
 
+/**
+ * Of a key in `ingest_keys`: that its observation came without a time. The hash of its content stands behind a # then
+ * (server/times.ts). Both databases read it, and only in these words do they see that an index serves it.
+ */
+export const IS_UNTIMED = "thing LIKE '%#%'";
+
 export type TableName = 'drones' | 'signals' | 'system_health';
 
 export interface DataTable {

@@ -85,12 +85,13 @@ export interface NaturalKey {
   readonly keyUs: number;
 }
 
-export interface FoldKey extends NaturalKey {
-  readonly foldWithinUs: number;
+/** A natural key to be looked up, with the name under which its copy without, or with, a time may be found too. */
+export interface LookUp extends NaturalKey {
+  readonly twin?: Twin;
 }
 
-export interface TwinKey extends NaturalKey {
-  readonly twin: Twin;
+export interface FoldKey extends LookUp {
+  readonly foldWithinUs: number;
 }
 
 /** A primary key: `part` is the drone id, the frequency as text, or '' for a kit's health. */
@@ -146,12 +147,13 @@ export interface Transaction {
   /** The streams of these kits that have grown since they were last looked at, or never were. */
   unexamined(kits: readonly ReportingKit[]): Promise<StreamId[]>;
 
-  /** Those that exist. */
-  keys(keys: readonly NaturalKey[]): Promise<KeyRow[]>;
-  /** For each, the latest one at or before `keyUs`, at most `foldWithinUs` before. */
+  /** Those that exist, and the twins among what came without a time. */
+  keys(keys: readonly LookUp[]): Promise<KeyRow[]>;
+  /**
+   * For each, the latest one at or before `keyUs`, at most `foldWithinUs` before, and the twins among what came with a
+   * time.
+   */
   keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]>;
-  /** Those that have the same twin, with a time or without. */
-  twins(keys: readonly TwinKey[]): Promise<KeyRow[]>;
   /** Fails when one exists. */
   insertKeys(rows: readonly KeyRow[]): Promise<void>;
   /** Puts the new place and identity of keys that exist. */

@@ -145,12 +145,14 @@ suite('SQLite: the file', () => {
     t.after(() => db.close());
     const { drones, signals, system_health } = plans.TABLE_PLANS;
     const reports = [plans.GET_OPENING, plans.GET_REPORT, plans.UNEXAMINED.replaceAll(/:\w+/g, '1')];
-    const lookups = [plans.GET_KIT, plans.GET_LEDGER, plans.GET_KEY, plans.GET_KEY_BEFORE, plans.GET_TWINS, ...reports];
+    const keys = [plans.GET_KEY, plans.GET_KEY_BEFORE];
+    const twins = [plans.GET_UNTIMED_TWINS, plans.GET_TIMED_TWINS].map((sql) => sql.replaceAll(/:\w+/g, '1'));
+    const lookups = [plans.GET_KIT, plans.GET_LEDGER, ...keys, ...twins, ...reports];
     for (const sql of [...lookups, drones.occupied, signals.occupied, system_health.occupied, drones.updateRow]) {
       const unbound = sql.replaceAll('?', String(T0_US));
       const plan = db.prepare(`EXPLAIN QUERY PLAN ${unbound}`).all() as { detail: string }[];
       for (const { detail } of plan)
-        match(detail, /^SEARCH .*(PRIMARY KEY|sqlite_autoindex|time|ingest_keys_twin)/, `${sql}: ${detail}`);
+        match(detail, /^SEARCH .*(PRIMARY KEY|sqlite_autoindex|time|ingest_keys_untimed)/, `${sql}: ${detail}`);
     }
   });
 });
