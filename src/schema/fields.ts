@@ -6,6 +6,16 @@ export const number = z.preprocess(readNumber, z.number().nullable());
 export const text = z.preprocess(readText, z.string().nullable());
 export const flag = z.preprocess((value) => (typeof value === 'boolean' ? value : null), z.boolean().nullable());
 
+/** What `typeof` says of a value that one of these fields takes as it is. */
+export const PLAIN_TYPES: ReadonlyMap<z.ZodType, 'number' | 'string' | 'boolean'> = new Map<
+  z.ZodType,
+  'number' | 'string' | 'boolean'
+>([
+  [number, 'number'],
+  [text, 'string'],
+  [flag, 'boolean'],
+]);
+
 /** Text heard on the radio has no bound; an identity must have one. DragonSync itself has been seen with 300 characters. */
 const MAX_ID_LENGTH = 512;
 export const id = z.string().min(1).max(MAX_ID_LENGTH);

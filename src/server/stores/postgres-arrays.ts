@@ -10,13 +10,13 @@ export function toArrays(rows: readonly (readonly ColumnValue[])[], columns: num
 
 function toArray(rows: readonly (readonly ColumnValue[])[], column: number): string {
   let empty = true;
-  let text = '';
-  for (const row of rows) {
+  const elements = rows.map((row) => {
     const value = row[column] ?? null;
-    if (value !== null) empty = false;
-    text += `${text === '' ? '' : ','}${value === null ? 'NULL' : toElement(value)}`;
-  }
-  return empty ? '{}' : `{${text}}`;
+    if (value === null) return 'NULL';
+    empty = false;
+    return toElement(value);
+  });
+  return empty ? '{}' : `{${elements.join(',')}}`;
 }
 
 function toElement(value: string | number | boolean): string {
