@@ -5,7 +5,9 @@ import { KINDS, type Kind } from '../schema/kinds.js';
 import { isKitId } from '../schema/kit-id.js';
 import { Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
-import { KIT_TABLES, type Kit, type KitTable } from '../server/kits.js';
+import { API_URL_HINT, readApiUrl } from '../server/kit-api-url.js';
+import { removeAlone, removeWithData } from '../server/kit-removal.js';
+import type { Kit } from '../server/kits.js';
 import type { LedgerEntry, Store } from '../server/store.js';
 import { nearestName } from '../settings/nearest-name.js';
 import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
@@ -17,7 +19,6 @@ export interface KitsOptions extends DatabaseOptions {
 }
 
 const MAX_NAMED = 20;
-const SLICE_ROWS = 2_000;
 
 /**
  * `--json` prints one object: `{kits: [{kit_id, name, location, source, status, enabled, api_url, last_seen, created_at,
@@ -78,7 +79,10 @@ export async function kitsAdd(kitId: string, options: AddOptions): Promise<numbe
       hint: 'take the uid that the kit itself shows at /status, as wardragon-SERIAL',
     });
   }
-  const apiUrl = checkApiUrl(options.apiUrl);
+  const apiUrl = readApiUrl(options.apiUrl);
+  if (apiUrl === null) {
+    throw new StoreError('--api-url: not the URL of a DragonSync API', { code: 'url', hint: API_URL_HINT });
+  }
   return withStore(options, async (store) => {
     await store.kits.put({ kitId, apiUrl, name: options.name ?? null, location: options.location ?? null });
     return sayKit(store, kitId, options, `${kitId} is polled at ${apiUrl} within half a minute, unless it is disabled`);
@@ -112,19 +116,14 @@ export interface RemoveOptions extends KitsOptions {
 /** `--json` prints `{kit_id, removed: {table: n}}`, the rows that were deleted. */
 export async function kitsRemove(kitId: string, options: RemoveOptions): Promise<number> {
   return withOwnedStore(databaseUrls(options), async (store) => {
-    const removed: Record<string, number> = { kits: 0 };
     const known = await isKnown(store, kitId);
     if (!known) throw await noSuchKit(store, kitId);
     if (options.yes !== true) {
       const what = options.data === true ? 'the kit, its rows, its ledger and its rejects' : 'the kit from the list';
       throw new StoreError(`this deletes ${what}: nothing was deleted yet`, { code: 'confirm', hint: 'add --yes' });
     }
-    if (options.data === true) {
-      // A server that polls it stops. The kit itself goes last: it is what everybody locks who stores for it.
-      removed['kits'] = Number(await store.kits.setEnabled(kitId, false));
-      for (const table of KIT_TABLES) removed[table] = await removeAll(store, table, kitId);
-      await store.kits.remove(kitId);
-    } else removed['kits'] = Number(await store.kits.remove(kitId));
+    const removed =
+      options.data === true ? await removeWithData(store.kits, kitId) : await removeAlone(store.kits, kitId);
     if (options.json === true) return say({ kit_id: kitId, removed });
     const rows = Object.entries(removed).map(([table, n]) => `${n} from ${table}`);
     const again = `the next message of ${kitId} registers it again`;
@@ -138,28 +137,10 @@ export async function kitsRemove(kitId: string, options: RemoveOptions): Promise
   });
 }
 
-async function removeAll(store: Store, table: KitTable, kitId: string): Promise<number> {
-  for (let total = 0; ; ) {
-    const deleted = await store.kits.removeRows(table, kitId, SLICE_ROWS);
-    total += deleted;
-    if (deleted < SLICE_ROWS) return total;
-  }
-}
-
 /** Also one of which only rows are left, after its row alone was removed. */
 async function isKnown(store: Store, kitId: string): Promise<boolean> {
   if ((await store.kits.list()).some((kit) => kit.kitId === kitId)) return true;
   return (await store.ledger(kitId)).length > 0 || (await store.kits.counts()).has(kitId);
-}
-
-function checkApiUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '';
-  if (isPlain && url.username === '' && url.password === '') return text.replace(/\/+$/, '');
-  throw new StoreError('--api-url: not the URL of a DragonSync API', {
-    code: 'url',
-    hint: 'write http://HOST:8088, without user and password',
-  });
 }
 
 async function findKit(store: Store, kitId: string): Promise<Kit> {

@@ -2,8 +2,8 @@
 import { StoreError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import { type Range, Ranges } from '../schema/ranges.js';
-import { isoMicros } from '../schema/time.js';
-import type { LedgerEntry, Store } from '../server/store.js';
+import { entryOf } from '../server/ledger-entries.js';
+import type { Store } from '../server/store.js';
 import { type DatabaseOptions, withStore } from './database.js';
 import { columns } from './table.js';
 import { toJson } from './terminal.js';
@@ -65,26 +65,6 @@ async function noSuchKit(store: Store, kit: string): Promise<StoreError> {
 }
 
 const MAX_NAMED = 20;
-
-function entryOf({ kitId, epoch, kind, received, refused, merged, rejected, lastContactUs, ...entry }: LedgerEntry) {
-  const ranges = new Ranges(received);
-  return {
-    kit_id: kitId,
-    epoch,
-    kind,
-    received,
-    gaps: ranges.gaps(1, ranges.last ?? 0),
-    next: entry.next,
-    waiting: entry.waiting,
-    missing: entry.missing,
-    evicted: entry.evicted,
-    quarantined: entry.quarantined,
-    refused,
-    merged,
-    rejected,
-    last_contact: isoMicros(lastContactUs),
-  };
-}
 
 /** Of `missing` the ranges are shown, for somebody will look for them; of the others, how many. */
 const COLUMNS: readonly (readonly [heading: string, cell: (entry: Entry) => string | number])[] = [

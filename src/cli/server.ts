@@ -1,12 +1,16 @@
 // `dragonsink server`: from the environment to a running server.
+import { fileURLToPath } from 'node:url';
 import { runParts, stopSignal } from '../base/lifecycle.js';
 import { createLogger } from '../base/log.js';
 import { EnrolledKits } from '../server/enrol/enrolled-kits.js';
+import { all } from '../server/recorder.js';
 import { Server, type ServerOptions } from '../server/server.js';
 import { openStore } from '../server/stores/open-store.js';
 import { Health } from '../server/web/health.js';
 import { Metrics } from '../server/web/metrics.js';
+import { Site, type SiteOptions } from '../server/web/site.js';
 import { WebServer } from '../server/web/web-server.js';
+import { isLoopback } from '../settings/hosts.js';
 import { describeProblem } from '../settings/problems.js';
 import { loadServerSettings, type ServerSettings } from '../settings/server-settings.js';
 import { urlsIn } from './database.js';
@@ -20,12 +24,15 @@ export async function serverCommand(): Promise<number> {
   // Only polling: no broker is awaited.
   if (!settings.MQTT_INGEST_ENABLED) health.setBroker(true);
   const metrics = new Metrics(health);
+  const { HTTP_HOST: host, HTTP_PORT: port } = settings;
+  const site = port === 0 ? null : new Site({ ...siteOf(settings), health, log });
   const enrolled = new EnrolledKits(settings.FLEET_DIR, log);
   const server = new Server({
     openStore: async () => {
       const { url, maintainUrl } = urlsIn(settings);
       const store = await openStore(url, { maintainUrl });
       health.opened(() => store.ledger(''));
+      site?.opened(store);
       return store;
     },
     broker: settings.MQTT_INGEST_ENABLED ? brokerOf(settings) : null,
@@ -34,13 +41,23 @@ export async function serverCommand(): Promise<number> {
     topics: topicsOf(settings),
     isEnrolled: (kitId) => enrolled.has(kitId),
     log,
-    recorder: metrics,
+    // The metrics first: what they note of the broker and the database the page tells.
+    recorder: site === null ? metrics : all(metrics, site.recorder),
   });
-  const { HTTP_HOST: host, HTTP_PORT: port } = settings;
-  const web = port === 0 ? [] : [new WebServer({ host, port, health, metrics, log })];
+  const web = site === null ? [] : [new WebServer({ host, port, health, metrics, site, log })];
   // First, so that it can be asked while the database is still away.
   await runParts([...web, server], log, stopSignal(log));
   return 0;
+}
+
+function siteOf(settings: ServerSettings): Omit<SiteOptions, 'health' | 'log'> {
+  const { SERVER_ID: serverId, HTTP_HOST, HTTP_TOKEN, MAP_TILE_URL: url, MAP_TILE_ATTRIBUTION: attribution } = settings;
+  return {
+    serverId,
+    access: { isLocal: isLoopback(HTTP_HOST), token: HTTP_TOKEN === '' ? null : HTTP_TOKEN },
+    tiles: { url, attribution },
+    pageFolder: fileURLToPath(new URL('../page', import.meta.url)),
+  };
 }
 
 const KEEPALIVE_S = 30;

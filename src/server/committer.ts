@@ -106,13 +106,14 @@ export class Committer {
           counts: addCounts(before.counts, after.counts),
           rejects: [...before.rejects, ...after.rejects],
           streams: [...before.streams, ...after.streams],
+          stored: [...before.stored, ...after.stored],
         }
       );
     }
     const instead = this.options.allowance.mark(replacementOf(batch, error));
     if (sizeOf(instead) > 0) return this.commit(instead);
     this.options.log.error({ code: error.code }, `left out, for the database takes it in no form: ${error.message}`);
-    return { counts: noCounts(), rejects: [], streams: [] };
+    return { counts: noCounts(), rejects: [], streams: [], stored: [] };
   }
 
   private healthy(): void {

@@ -43,8 +43,10 @@ export interface Kits {
 
   /** Registers a kit to be polled, or gives a known one its `api_url`, keeping the name and place it has unless new ones are given. */
   put(kit: NewKit): Promise<void>;
-  /** False when there is no such kit; so are the next two. */
+  /** False when there is no such kit; so are the next three. */
   rename(kitId: string, name: string): Promise<boolean>;
+  /** Says where it stands, in words; null forgets that. */
+  locate(kitId: string, location: string | null): Promise<boolean>;
   setEnabled(kitId: string, enabled: boolean): Promise<boolean>;
   /** Deletes the kit's own row; the next message of the kit registers it again. */
   remove(kitId: string): Promise<boolean>;

@@ -36,3 +36,22 @@ export const SILENT: Recorder = {
   sessionLost: () => {},
   acknowledged: () => {},
 };
+
+/** Tells each in turn. */
+export function all(...recorders: readonly Recorder[]): Recorder {
+  const each = (tell: (recorder: Recorder) => void): void => {
+    for (const recorder of recorders) tell(recorder);
+  };
+  return {
+    received: (batch) => each((one) => one.received(batch)),
+    dropped: (batch) => each((one) => one.dropped(batch)),
+    overQuota: (batch) => each((one) => one.overQuota(batch)),
+    waiting: (messages) => each((one) => one.waiting(messages)),
+    committed: (batch, result, seconds) => each((one) => one.committed(batch, result, seconds)),
+    commitFailed: () => each((one) => one.commitFailed()),
+    store: (state, why) => each((one) => one.store(state, why)),
+    broker: (connected, why) => each((one) => one.broker(connected, why)),
+    sessionLost: () => each((one) => one.sessionLost()),
+    acknowledged: () => each((one) => one.acknowledged()),
+  };
+}

@@ -11,7 +11,8 @@ export function toReport(status: KitStatus): KitReport {
   if (opening === '' || opening.length > MAX_OPENING_LENGTH) throw contradiction('opening: not 1 to 64 characters');
   if (listing !== undefined && listing.part > listing.of) throw contradiction('listing: a part beyond the last');
   for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
-  const report = { kitId, opening, n, listing: listing ?? null, reconnects: link.reconnects, streams: ledger };
+  const about = { kitId, opening, n, listing: listing ?? null };
+  const report = { ...about, reconnects: link.reconnects, streams: ledger, status };
   return link.tls_insecure === true ? { ...report, insecure: true } : report;
 }
 

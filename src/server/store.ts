@@ -4,7 +4,9 @@
 import type { JsonObject } from '../base/json.js';
 import type { Kind } from '../schema/kinds.js';
 import type { Range } from '../schema/ranges.js';
+import type { KitStatus } from '../schema/status.js';
 import type { Kits } from './kits.js';
+import type { Reads } from './reads.js';
 import type { Rejects } from './rejects.js';
 
 /** A message's place in its kit's ledger; messages of a stock DragonSync have none. */
@@ -108,6 +110,8 @@ export interface KitReport {
   readonly streams: readonly StreamReport[];
   /** It does not check the certificate of the broker. */
   readonly insecure?: true;
+  /** All of what it said. */
+  readonly status?: KitStatus;
 }
 
 export interface Batch {
@@ -145,6 +149,8 @@ export interface CommitResult {
   /** Those of the batch that were not there. */
   readonly rejects: readonly Pick<Reject, 'kind' | 'reason' | 'kept'>[];
   readonly streams: readonly CommittedStream[];
+  /** Of the batch, those that became new rows, in its order. */
+  readonly stored: readonly Observation[];
 }
 
 export interface LedgerEntry {
@@ -185,6 +191,8 @@ export interface Store {
   readonly storeId: string;
   readonly kits: Kits;
   readonly rejects: Rejects;
+  /** For whoever looks: no commit waits for it. */
+  readonly reads: Reads;
   /** What of its tables' upkeep the database does not take, in words for a log. */
   readonly warnings: readonly string[];
 

@@ -1,5 +1,6 @@
 // The server's settings: from the environment to one frozen object, or to everything that is wrong with it.
 import { Draft, deepFreeze, type Given, type Loaded } from './draft.js';
+import { isLoopback } from './hosts.js';
 import { checkTls, exposure } from './link-rules.js';
 import { nearestName } from './nearest-name.js';
 import { Problems } from './problems.js';
@@ -33,6 +34,7 @@ export function loadServerSettings(env: NodeJS.ProcessEnv): Loaded<ServerSetting
   checkLogin(draft);
   checkTransport(draft);
   checkTopics(draft);
+  checkWeb(draft);
   problems.throwErrors('correct this, then try again with: dragonsink config check --server');
   return { settings: deepFreeze(draft.values), warnings: problems.warnings, origins: new Map(draft.origins()) };
 }
@@ -107,6 +109,18 @@ function checkTransport(draft: ServerDraft): void {
   if (MQTT_TLS_ENABLED && draft.isSet('MQTT_BROKER_PORT') && !draft.isSet('MQTT_TLS_PORT')) {
     draft.warn('MQTT_BROKER_PORT', `has no effect with TLS: MQTT_TLS_PORT (${MQTT_TLS_PORT}) is used`);
   }
+}
+
+function checkWeb(draft: ServerDraft): void {
+  const { HTTP_HOST, HTTP_PORT, HTTP_TOKEN } = draft.values;
+  if (HTTP_PORT === 0 || isLoopback(HTTP_HOST) || draft.failed.has('HTTP_HOST')) return;
+  const isTokenGiven = HTTP_TOKEN !== '' || ['HTTP_TOKEN', 'HTTP_TOKEN_FILE'].some((key) => draft.failed.has(key));
+  if (isTokenGiven) return;
+  draft.fail(
+    'HTTP_HOST',
+    `${HTTP_HOST} is reached from other machines, and there is no token to log in with`,
+    'HTTP_TOKEN_FILE beside it (openssl rand -hex 32 makes a token), or 127.0.0.1',
+  );
 }
 
 function checkTopics(draft: ServerDraft): void {

@@ -6,6 +6,8 @@ import { choice, flag, host, type Parsed, path, text, whole } from './spec.js';
 import { topic } from './topic-rules.js';
 
 const POSTGRES_FORM = 'postgres://user:password@host:5432/name';
+/** Shorter, somebody could try them all. */
+const MIN_TOKEN = 16;
 const DATABASE_FORM = `sqlite:/path/to/file or ${POSTGRES_FORM}`;
 
 /** The names of the guide (WarDragonAnalytics docs/mqtt.md, .env). */
@@ -116,13 +118,33 @@ const OURS = {
   }),
   HTTP_HOST: host({
     default: '127.0.0.1',
-    doc: 'The address that /healthz, /readyz and /metrics are served on, to whoever reaches it.',
+    doc: 'The address of the page and its API, /healthz, /readyz and /metrics. On any but a loopback address it takes HTTP_TOKEN_FILE, and whoever looks has to log in.',
   }),
   HTTP_PORT: whole({ default: 8095, min: 0, max: 65_535, doc: 'Its port; 0 for none.' }),
+  HTTP_TOKEN: text({
+    default: '',
+    secret: 'all',
+    secretFile: 'HTTP_TOKEN_FILE',
+    expected: `${MIN_TOKEN} characters at least, without spaces`,
+    check: checkToken,
+    doc: 'The token that operators log in with; better in HTTP_TOKEN_FILE. Empty: on a loopback address everybody may look, and nobody change anything.',
+  }),
   HTTP_TOKEN_FILE: path({
     default: '',
-    unavailable: true,
-    doc: 'A file that holds the token which callers of the API must send.',
+    example: '/run/secrets/http-token',
+    doc: 'A file that holds the token (as of: openssl rand -hex 32). Others must not be able to read it (chmod 600).',
+  }),
+  MAP_TILE_URL: text({
+    default: '',
+    example: 'https://tiles.example.org/{z}/{x}/{y}.png',
+    expected: 'https://HOST/.../{z}/{x}/{y}...',
+    check: checkTileUrl,
+    doc: 'Tiles for the map, which each browser then asks for itself; empty for the coastline that is built in. Whoever serves them sees where you look.',
+  }),
+  MAP_TILE_ATTRIBUTION: text({
+    default: '',
+    example: '© OpenStreetMap contributors',
+    doc: 'What the makers of those tiles want to be shown, as plain text.',
   }),
   FLEET_DIR: path({
     default: '/etc/dragonsink/fleet',
@@ -141,6 +163,20 @@ function hostAsId(): string {
       .replace(/[^A-Za-z0-9._-]/g, '_')
       .slice(0, 64) || 'server'
   );
+}
+
+/** Never says what was written. */
+function checkToken(raw: string): Parsed<string> {
+  if (raw.length < MIN_TOKEN) return { wrong: `is shorter than ${MIN_TOKEN} characters` };
+  return /\s/.test(raw) ? { wrong: 'holds a space' } : { value: raw };
+}
+
+/** Its host goes into a header: plain characters alone. */
+function checkTileUrl(raw: string): Parsed<string> {
+  const fits = /^https?:\/\/[A-Za-z0-9._{}[\]:-]+\/[^\s"'<>;,]+$/.test(raw);
+  return fits && ['{z}', '{x}', '{y}'].every((part) => raw.includes(part))
+    ? { value: raw }
+    : { wrong: 'names no tiles' };
 }
 
 /** Never says what was written: there is a password in it. */

@@ -224,6 +224,7 @@ describe('/metrics', () => {
       counts: { drone: counts, aircraft: counts, signal: counts, system: counts },
       rejects: [],
       streams: [],
+      stored: [],
     };
     const heard = (n: number): void => {
       const contacts = [{ kitId: `kit-${n}`, atUs: Date.now() * 1_000, online: true }];

@@ -32,10 +32,12 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, 
 
   const received = receive(book, observations, counts);
   const states = new States(await storedKeys(tx, received));
+  const stored: Observation[] = [];
   for (const observation of received) {
     const outcome = states.take(observation);
     counts[observation.kind][outcome] += 1;
     if (outcome === 'merged') book.count(observation, 'merged');
+    else stored.push(observation);
   }
   await writeStates(tx, states.changed());
   const rejects = await writeRejects(tx, book, batch.rejects, counts);
@@ -45,7 +47,7 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, 
   if (ledgers.length > 0) await tx.putLedgers(ledgers);
   const changedKits = isHeard ? contacted(kits, batch, nowUs) : [];
   if (changedKits.length > 0) await tx.putKits(changedKits);
-  return { counts, rejects, streams: book.committed(streamsOf(batch)) };
+  return { counts, rejects, streams: book.committed(streamsOf(batch)), stored };
 }
 
 export function isEmpty({ observations, rejects, contacts, reports }: Batch): boolean {

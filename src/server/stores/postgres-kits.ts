@@ -23,6 +23,7 @@ const PUT = `
   ON CONFLICT (kit_id) DO UPDATE SET api_url = excluded.api_url, name = coalesce($2, k.name),
     location = coalesce($3, k.location), source = CASE k.source WHEN 'http' THEN 'http' ELSE 'both' END`;
 const RENAME = 'UPDATE kits SET name = $2 WHERE kit_id = $1 RETURNING 1';
+const LOCATE = 'UPDATE kits SET location = $2 WHERE kit_id = $1 RETURNING 1';
 const SET_ENABLED = 'UPDATE kits SET enabled = $2 WHERE kit_id = $1 RETURNING 1';
 const REMOVE = 'DELETE FROM kits WHERE kit_id = $1 RETURNING 1';
 const DROP_LEASE = 'DELETE FROM ingest_meta WHERE key = $1';
@@ -81,6 +82,10 @@ export class PostgresKits implements Kits {
 
   async rename(kitId: string, name: string): Promise<boolean> {
     return (await this.pool.query(RENAME, [kitId, name])).length > 0;
+  }
+
+  async locate(kitId: string, location: string | null): Promise<boolean> {
+    return (await this.pool.query(LOCATE, [kitId, location])).length > 0;
   }
 
   async setEnabled(kitId: string, enabled: boolean): Promise<boolean> {

@@ -10,10 +10,12 @@ import { PostgresKits } from './postgres-kits.js';
 import * as plans from './postgres-plans.js';
 import { PostgresPool, type Query } from './postgres-pool.js';
 import { PostgresPruner } from './postgres-pruner.js';
+import { PostgresReader } from './postgres-reader.js';
 import { PostgresRejects } from './postgres-rejects.js';
 import { transact } from './postgres-transact.js';
 import { PostgresTransaction } from './postgres-transaction.js';
 import { prune } from './retention.js';
+import { StoreReads } from './store-reads.js';
 import { offerTimescale, setUpTimescale } from './timescale.js';
 import { refreshMarked } from './timescale-refresh.js';
 import type { LedgerAccount } from './transaction.js';
@@ -45,7 +47,8 @@ export async function openPostgresStore(url: string, { nowUs, mustExist, maintai
     if (storeId === undefined) throw new StoreError(`${pool.where}: has no store id`, { code: 'schema' });
     pool.opened();
     maintain.opened();
-    return new PostgresStore(storeId, warnings, pool, maintain, nowUs);
+    const reads = new StoreReads(new PostgresReader(url), (account: LedgerAccount) => account, nowUs);
+    return new PostgresStore(storeId, warnings, pool, maintain, reads, nowUs);
   } catch (error: unknown) {
     await Promise.allSettled([pool.close(), maintain.close()]);
     throw error;
@@ -155,6 +158,7 @@ class PostgresStore implements Store {
     readonly warnings: readonly string[],
     private readonly pool: PostgresPool,
     private readonly maintain: PostgresPool,
+    readonly reads: StoreReads,
     private readonly nowUs: Clock,
   ) {
     this.kits = new PostgresKits(pool, maintain);
@@ -162,7 +166,7 @@ class PostgresStore implements Store {
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
-    if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
+    if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [], stored: [] };
     return transact(this.pool, (query) => {
       const nowUs = this.nowUs();
       return commitBatch(new PostgresTransaction(query, nowUs), batch, nowUs);
@@ -191,6 +195,6 @@ class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.close(), this.maintain.close()]);
+    await Promise.all([this.pool.close(), this.maintain.close(), this.reads.close()]);
   }
 }

@@ -18,6 +18,7 @@ const PUT = `
   ON CONFLICT (kit_id) DO UPDATE SET api_url = excluded.api_url, name = coalesce(:name, name),
     location = coalesce(:location, location), source = iif(source = 'http', 'http', 'both')`;
 const RENAME = 'UPDATE kits SET name = ? WHERE kit_id = ?';
+const LOCATE = 'UPDATE kits SET location = ? WHERE kit_id = ?';
 const SET_ENABLED = 'UPDATE kits SET enabled = ? WHERE kit_id = ?';
 const REMOVE = 'DELETE FROM kits WHERE kit_id = ?';
 const DROP_LEASE = 'DELETE FROM ingest_meta WHERE key = ?';
@@ -95,6 +96,10 @@ export class SqliteKits implements Kits {
 
   async rename(kitId: string, name: string): Promise<boolean> {
     return (await this.change(RENAME, name, kitId)) > 0;
+  }
+
+  async locate(kitId: string, location: string | null): Promise<boolean> {
+    return (await this.change(LOCATE, location, kitId)) > 0;
   }
 
   async setEnabled(kitId: string, enabled: boolean): Promise<boolean> {

@@ -20,8 +20,10 @@ import { SqliteDatabase } from './sqlite-database.js';
 import { SqliteKits } from './sqlite-kits.js';
 import { type StoredAccount, toAccount } from './sqlite-ledger-rows.js';
 import * as plans from './sqlite-plans.js';
+import { SqliteReader } from './sqlite-reader.js';
 import { SqliteRejects } from './sqlite-rejects.js';
 import { SqliteTransaction } from './sqlite-transaction.js';
+import { StoreReads } from './store-reads.js';
 import type { TableName } from './tables.js';
 
 /**
@@ -97,6 +99,7 @@ function readMeta(db: SqliteDatabase, key: string): string | undefined {
 class SqliteStore implements Store {
   readonly kits: SqliteKits;
   readonly rejects: SqliteRejects;
+  readonly reads: StoreReads;
   readonly warnings = [];
 
   constructor(
@@ -106,10 +109,11 @@ class SqliteStore implements Store {
   ) {
     this.kits = new SqliteKits(db);
     this.rejects = new SqliteRejects(db, nowUs);
+    this.reads = new StoreReads(new SqliteReader(db.path), toAccount, nowUs);
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
-    if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [] };
+    if (isEmpty(batch)) return { counts: noCounts(), rejects: [], streams: [], stored: [] };
     return this.db.transaction(() => commitBatch(new SqliteTransaction(this.db), batch, this.nowUs()));
   }
 
@@ -141,6 +145,7 @@ class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.reads.close();
     await this.db.close();
   }
 }

@@ -26,6 +26,7 @@ const COMMITTED: CommitResult = {
   counts: { drone: none, aircraft: none, signal: none, system: none },
   rejects: [],
   streams: [],
+  stored: [],
 };
 
 test('a batcher is stuck when a commit neither succeeds nor fails', async (t) => {

@@ -171,10 +171,11 @@ describe("a kit's status", () => {
   test('is its half of the ledger, and no sign that it is there now', () => {
     const { reports, ...others } = decode(topic, STATUS);
     const said = { kitId: 'wardragon-A', opening: 'a1b2c3d4', n: 12, listing: null, reconnects: 2, streams: [STREAM] };
-    assert.deepEqual(reports, [said]);
+    assert.deepEqual(reports, [{ ...said, status: STATUS }]);
     assert.deepEqual(others, { observations: [], rejects: [], contacts: [] });
     const listing = { part: 2, of: 2 };
-    assert.deepEqual(decode(topic, { ...STATUS, listing, ledger: [] }).reports, [{ ...said, listing, streams: [] }]);
+    const part = { ...STATUS, listing, ledger: [] };
+    assert.deepEqual(decode(topic, part).reports, [{ ...said, listing, streams: [], status: part }]);
   });
 
   test('names the kit of its topic level, and no other', () => {

@@ -155,11 +155,31 @@ test('several problems are told together', () => {
   assert.equal(errorsOf(() => loadEnv(env)).length, 4);
 });
 
-test('what has no effect yet is warned about', () => {
-  const env = {
-    HTTP_TOKEN_FILE: '/x',
-  };
-  const warnings = warningsOf(loadEnv(env));
-  assert.equal(warnings.length, 1);
-  for (const warning of warnings) assert.match(warning, /has no effect in this version$/);
+test('an address that others reach takes a token to log in with', () => {
+  const [problem = ''] = errorsOf(() => loadEnv({ HTTP_HOST: '0.0.0.0' }));
+  assert.match(problem, /HTTP_HOST.*no token to log in with.*HTTP_TOKEN_FILE/s);
+  const token = 'x'.repeat(32);
+  for (const env of [{ HTTP_HOST: '::1' }, { HTTP_HOST: 'localhost' }, { HTTP_HOST: '0.0.0.0', HTTP_PORT: '0' }]) {
+    assert.deepEqual(loadEnv(env).warnings, []);
+  }
+  assert.equal(loadEnv({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: token }).settings.HTTP_TOKEN, token);
+  // What is wrong with the token is enough to be told.
+  for (const wrong of ['tiny!', `${'x'.repeat(20)} y`]) {
+    const problems = errorsOf(() => loadEnv({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: wrong }));
+    assert.equal(problems.length, 1);
+    assert.ok(!problems[0]?.includes(wrong), problems[0]);
+  }
+  assert.equal(errorsOf(() => loadEnv({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN_FILE: '/nowhere/token' })).length, 1);
+});
+
+test('tiles of a map are named by zoom, column and row, and by nothing that ends a header', () => {
+  const url = 'https://{s}.tiles.example.org/{z}/{x}/{y}.png';
+  assert.equal(loadEnv({ MAP_TILE_URL: url }).settings.MAP_TILE_URL, url);
+  for (const wrong of [
+    'https://a/{z}/{x}.png',
+    'ftp://a/{z}/{x}/{y}',
+    "https://a;script-src 'unsafe-inline'/{z}/{x}/{y}",
+  ]) {
+    assert.equal(errorsOf(() => loadEnv({ MAP_TILE_URL: wrong })).length, 1, wrong);
+  }
 });

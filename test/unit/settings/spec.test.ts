@@ -98,7 +98,10 @@ const VARIABLES = {
   DATABASE_MAINTAIN_URL: '',
   HTTP_HOST: '127.0.0.1',
   HTTP_PORT: '8095',
+  HTTP_TOKEN: '',
   HTTP_TOKEN_FILE: '',
+  MAP_TILE_URL: '',
+  MAP_TILE_ATTRIBUTION: '',
   FLEET_DIR: '/etc/dragonsink/fleet',
   LOG_LEVEL: 'info',
   MQTT_PASSWORD_FILE: '',
@@ -156,7 +159,6 @@ test('what this version can not do is in no example', () => {
   const left = ['mqtt_ha_', 'listen', 'local_mqtt', 'source'];
   for (const key of left) assert.doesNotMatch(kitExample(), new RegExp(`^#?${key}`, 'm'));
   assert.match(kitExample(), /One\s+(# )?of: auto, frames, topics, off\./);
-  assert.doesNotMatch(serverExample(), /HTTP_TOKEN/);
 });
 
 test('a URL is shown without the password in it', () => {

@@ -1,0 +1,132 @@
+// The contract of what is read for whoever looks (stores/store-reads.ts): bounded answers, on connections of their own, so
+// that no commit waits for a reader.
+
+import type { Kind } from '../schema/kinds.js';
+import type { KitHealth, Signal, TrackState } from '../schema/web/shapes.js';
+import type { Kit } from './kits.js';
+import type { LedgerEntry } from './store.js';
+
+/** From and up to, but not including, ISO 8601 with microseconds. */
+export interface TimeRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+export type TrackKind = 'drone' | 'aircraft';
+export type SignalType = 'analog' | 'dji' | 'other';
+
+export interface TrackFilter extends TimeRange {
+  readonly kinds?: readonly TrackKind[] | undefined;
+  readonly kitId?: string | undefined;
+  readonly thing?: string | undefined;
+  /** In its id, description, MAC address or operator id, in any case. */
+  readonly text?: string | undefined;
+}
+
+export interface SignalFilter extends TimeRange {
+  readonly kitId?: string | undefined;
+  readonly types?: readonly SignalType[] | undefined;
+}
+
+/** A drone or an aircraft in a time range. */
+export interface Thing {
+  readonly kind: TrackKind;
+  readonly id: string;
+  readonly first_at: string;
+  readonly last_at: string;
+  readonly points: number;
+}
+
+export interface HeardRow {
+  readonly kind: TrackKind;
+  readonly id: string;
+  readonly kit_id: string;
+  readonly rssi: number | null;
+  readonly freq_mhz: number | null;
+  readonly points: number;
+  readonly last_at: string;
+}
+
+export interface PathRow {
+  readonly kind: TrackKind;
+  readonly id: string;
+  readonly time: string;
+  readonly lat: number;
+  readonly lon: number;
+  readonly alt: number | null;
+  readonly heading: number | null;
+}
+
+export type TrackRow = TrackState & { readonly kind: TrackKind; readonly id: string };
+export type SignalRow = Signal;
+export type HealthRow = KitHealth & { readonly kit_id: string };
+
+/** Where a page of rows ended: what the next one begins behind. */
+export type TrackKey = Pick<TrackRow, 'id' | 'time' | 'kit_id'>;
+export type ThingKey = Pick<Thing, 'kind' | 'id' | 'last_at'>;
+export type SignalKey = Pick<SignalRow, 'time' | 'kit_id' | 'freq_mhz'>;
+
+export interface BucketRow {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly kit_id: string;
+  readonly kind: Kind;
+  readonly messages: number;
+}
+
+export interface RejectRow {
+  readonly id: number;
+  readonly received_at: string;
+  readonly topic: string;
+  readonly kit_id: string | null;
+  readonly kind: Kind | null;
+  readonly epoch: string | null;
+  readonly seq: number | null;
+  readonly reason: string;
+  readonly detail: string;
+  readonly payload: Uint8Array;
+}
+
+export interface RejectsOf {
+  readonly kitId?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** Every call throws a StoreError when the database is away or takes too long. */
+export interface Reads {
+  kits(): Promise<Kit[]>;
+  ledger(): Promise<LedgerEntry[]>;
+
+  /** Of each kit the newest health. */
+  latestHealth(): Promise<HealthRow[]>;
+  /** Of each kit the newest since then that has a position. */
+  latestPositions(since: string): Promise<HealthRow[]>;
+  /** The oldest first, thinned evenly; the newest is always there. */
+  health(kitId: string, range: TimeRange, limit: number): Promise<HealthRow[]>;
+
+  /** What was last heard latest first, after `after`. */
+  things(filter: TrackFilter, limit: number, after: ThingKey | null): Promise<Thing[]>;
+  /** The newest rows of these things, of each one or more. */
+  latest(things: readonly Thing[], filter: TrackFilter): Promise<TrackRow[]>;
+  /** Which kits heard them, whatever kit is asked for. */
+  heardBy(things: readonly Thing[], range: TimeRange): Promise<HeardRow[]>;
+  /** The positions of each, the oldest first, thinned to about so many; the newest is always there. */
+  paths(things: readonly Thing[], filter: TrackFilter, points: number): Promise<PathRow[]>;
+  /** How many rows there are; `atMost + 1` when there are more. */
+  countTracks(filter: TrackFilter, atMost: number): Promise<number>;
+  /** Rows by thing, time and kit, after `after`. */
+  trackRows(filter: TrackFilter, limit: number, after: TrackKey | null): Promise<TrackRow[]>;
+
+  /** The newest first, after `after`. */
+  signals(filter: SignalFilter, limit: number, after: SignalKey | null): Promise<SignalRow[]>;
+  countSignals(filter: SignalFilter, atMost: number): Promise<number>;
+
+  /** Messages per step, kit and kind; those without any are left out. */
+  buckets(range: TimeRange, stepS: number, kitId: string | undefined, limit: number): Promise<BucketRow[]>;
+
+  /** The newest first, below `before`. */
+  rejects(of: RejectsOf, limit: number, before: number | null): Promise<RejectRow[]>;
+  rejectCounts(of: RejectsOf): Promise<Map<string, number>>;
+
+  close(): Promise<void>;
+}

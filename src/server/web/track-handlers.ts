@@ -1,0 +1,123 @@
+// Handlers about what was heard: tracks, signals, and how much of it when.
+import { isoMicros } from '../../schema/time.js';
+import type { Heard, PathPoint, Track } from '../../schema/web/answers.js';
+import type { HeardRow, PathRow, Reads, Thing, TimeRange, TrackFilter, TrackKind, TrackRow } from '../reads.js';
+import { type Backend, readsOf } from './backend.js';
+import type { Handlers } from './call.js';
+import { cellKey } from './live/minutes.js';
+import { cursorOf, DAY_US, FIVE_MINUTES_US, rangeOf, readCursor } from './time-range.js';
+
+type Names = 'tracks' | 'signals' | 'timeline';
+
+/** Of all paths of one answer: some 3 MB. */
+const MAX_POINTS = 50_000;
+const MAX_STEPS = 1_500;
+const MAX_BUCKETS = 100_000;
+const MINUTE_S = 60;
+
+export function trackHandlers(backend: Backend): Handlers<Names> {
+  const { hub, feed } = backend;
+  return {
+    tracks: async ({ query: { from, to, kind, kit, id, q, path, limit, cursor } }) => {
+      const event_id = hub.mark();
+      const [fromUs, toUs, last_at, afterId, afterKind] = readCursor(cursor, [0, 0, '', '', '']) ?? [];
+      const range = rangeOf({ from: fromUs ?? from, to: toUs ?? to }, FIVE_MINUTES_US, nowUs());
+      const filter = { from: range.from, to: range.to, kinds: kind, kitId: kit, thing: id, text: q };
+      const after = last_at === undefined ? null : { last_at, id: afterId ?? '', kind: afterKind as TrackKind };
+      const reads = readsOf(backend);
+      const found = await reads.things(filter, limit + 1, after);
+      const things = found.slice(0, limit);
+      const last = found.length > limit ? things.at(-1) : undefined;
+      return {
+        from: isoMicros(range.fromUs),
+        to: isoMicros(range.toUs),
+        event_id,
+        tracks: await tracksOf(reads, things, filter, path),
+        next: last === undefined ? null : cursorOf([range.fromUs, range.toUs, last.last_at, last.id, last.kind]),
+      };
+    },
+    signals: async ({ query: { from, to, kit, type, limit, cursor } }) => {
+      const event_id = hub.mark();
+      const [fromUs, toUs, time, kit_id, freq_mhz] = readCursor(cursor, [0, 0, '', '', 0]) ?? [];
+      const range = rangeOf({ from: fromUs ?? from, to: toUs ?? to }, FIVE_MINUTES_US, nowUs());
+      const after = time === undefined ? null : { time, kit_id: kit_id ?? '', freq_mhz: freq_mhz ?? 0 };
+      const filter = { from: range.from, to: range.to, kitId: kit, types: type };
+      const found = await readsOf(backend).signals(filter, limit + 1, after);
+      const signals = found.slice(0, limit);
+      const last = found.length > limit ? signals.at(-1) : undefined;
+      const next = last && cursorOf([range.fromUs, range.toUs, last.time, last.kit_id, last.freq_mhz]);
+      return { from: isoMicros(range.fromUs), to: isoMicros(range.toUs), event_id, signals, next: next ?? null };
+    },
+    timeline: async ({ query: { step, kit, ...asked } }) => {
+      const range = rangeOf(asked, DAY_US, nowUs());
+      const leastS = (range.toUs - range.fromUs) / 1e6 / MAX_STEPS;
+      const step_s = Math.ceil(Math.max(step, leastS) / MINUTE_S) * MINUTE_S;
+      const rows = await readsOf(backend).buckets(range, step_s, kit, MAX_BUCKETS);
+      const noted = feed.minutes.sums(range.fromUs / 1_000 - step_s * 1_000, range.toUs / 1_000, step_s * 1_000);
+      return {
+        from: isoMicros(range.fromUs),
+        to: isoMicros(range.toUs),
+        step_s,
+        measured_from: new Date(feed.measuredFromMs).toISOString(),
+        buckets: rows.map(({ at, ...row }) => {
+          const cell = noted.get(cellKey(at * 1_000, row.kit_id, row.kind));
+          const late = Math.min(cell?.late ?? 0, row.messages);
+          return { ...row, at: at * 1_000, late, latency_ms: cell?.latency ?? null };
+        }),
+      };
+    },
+  };
+}
+
+async function tracksOf(reads: Reads, things: readonly Thing[], filter: TrackFilter, path: number): Promise<Track[]> {
+  const range: TimeRange = filter;
+  const points = Math.min(path, Math.floor(MAX_POINTS / Math.max(1, things.length)));
+  const [latest, heard, paths] = await Promise.all([
+    reads.latest(things, filter),
+    reads.heardBy(things, range),
+    reads.paths(things, filter, points),
+  ]);
+  const latestOf = groups(latest);
+  const heardOf = groups(heard);
+  const pathOf = groups(paths);
+  return things.flatMap((thing): Track[] => {
+    const key = keyOf(thing);
+    const [strongest] = (latestOf.get(key) ?? []).sort(byStrength);
+    // Gone since it was found: retention took it.
+    if (strongest === undefined) return [];
+    const { kind: _, id: __, ...state } = strongest;
+    const heard_by = (heardOf.get(key) ?? []).sort(byStrength).map(toHeard);
+    return [{ ...thing, latest: state, heard_by, path: (pathOf.get(key) ?? []).map(toPoint) }];
+  });
+}
+
+const keyOf = ({ kind, id }: { kind: string; id: string }): string => `${kind} ${id}`;
+
+function groups<Row extends { kind: string; id: string }>(rows: readonly Row[]): Map<string, Row[]> {
+  const found = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = found.get(keyOf(row));
+    if (group === undefined) found.set(keyOf(row), [row]);
+    else group.push(row);
+  }
+  return found;
+}
+
+function byStrength(a: Pick<TrackRow, 'rssi' | 'kit_id'>, b: Pick<TrackRow, 'rssi' | 'kit_id'>): number {
+  const strength = ({ rssi }: { rssi: number | null }): number => rssi ?? Number.NEGATIVE_INFINITY;
+  // Infinities would make NaN.
+  if (strength(a) !== strength(b)) return strength(a) < strength(b) ? 1 : -1;
+  return a.kit_id < b.kit_id ? -1 : 1;
+}
+
+function toHeard({ kind: _, id: __, ...heard }: HeardRow): Heard {
+  return heard;
+}
+
+function toPoint({ time, lat, lon, alt, heading }: PathRow): PathPoint {
+  return [Date.parse(time), lat, lon, alt, heading];
+}
+
+function nowUs(): number {
+  return Date.now() * 1_000;
+}

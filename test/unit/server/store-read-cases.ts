@@ -1,0 +1,262 @@
+// What every store shows to whoever looks: bounded, in pages that miss nothing, and the same on all databases. Run by
+// e2e/sqlite-reads.test.ts, e2e/postgres-store.test.ts and e2e/timescale-store.test.ts.
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import { isoMicros } from '../../../src/schema/time.js';
+import { kitHealth, signal as signalShape, trackState } from '../../../src/schema/web/shapes.js';
+import type { Reads, SignalKey, ThingKey, TimeRange, TrackKey } from '../../../src/server/reads.js';
+import type { Observation } from '../../../src/server/store.js';
+import {
+  aircraft,
+  at,
+  batch,
+  contact,
+  contacts,
+  drone,
+  KIT,
+  reject,
+  rejects,
+  signal,
+  system,
+  T0_US,
+} from './store-batches.js';
+import type { Build } from './store-harness.js';
+
+const MINUTE_US = 60e6;
+const OTHER = 'wardragon-2';
+const range = (fromUs: number, toUs: number): TimeRange => ({ from: isoMicros(fromUs), to: isoMicros(toUs) });
+const ALL = range(T0_US - 60 * MINUTE_US, T0_US + 60 * MINUTE_US);
+
+let seq = 0;
+
+/** One after another, each with a number of its own. */
+function numbered(kitId: string, ...observations: Observation[]): Observation[] {
+  return observations.map((one) => {
+    seq += 1;
+    return { ...one, kitId, identity: at(seq) };
+  });
+}
+
+function seen(thing: string, offsetUs: number, over: Partial<Observation> = {}): Observation {
+  const timeUs = T0_US + offsetUs;
+  return drone({ thing, timeUs, keyUs: timeUs, ...over });
+}
+
+async function readsOf(t: TestContext, build: Build, ...observations: Observation[]): Promise<Reads> {
+  const store = await (await build(t)).open(() => T0_US);
+  await store.commit(batch(...observations));
+  return store.reads;
+}
+
+export function readContract(name: string, build: Build): void {
+  suite(`${name}: what is read of it`, () => readCases(build));
+}
+
+function readCases(build: Build): void {
+  test('things come the latest first, and page by page each once, also where times are equal', async (t) => {
+    const drones = Array.from({ length: 7 }, (_, i) => seen(`drone-${i}`, Math.floor(i / 3) * MINUTE_US));
+    const planes = [aircraft({ thing: 'drone-3', keyUs: T0_US + MINUTE_US, timeUs: T0_US + MINUTE_US })];
+    const reads = await readsOf(t, build, ...numbered(KIT, ...drones), ...numbered(OTHER, ...planes));
+    const found: string[] = [];
+    let after: ThingKey | null = null;
+    for (let pages = 0; pages < 10; pages += 1) {
+      const page = await reads.things(ALL, 2, after);
+      found.push(...page.map(({ kind, id }) => `${kind} ${id}`));
+      after = page.at(-1) ?? null;
+      if (page.length < 2) break;
+    }
+    deepEqual(found, [
+      'drone drone-6',
+      ...['aircraft drone-3', 'drone drone-3', 'drone drone-4', 'drone drone-5'],
+      ...['drone drone-0', 'drone drone-1', 'drone drone-2'],
+    ]);
+  });
+
+  test('a thing has its newest row, the kits that heard it, and its path', async (t) => {
+    const positions = Array.from({ length: 10 }, (_, i) => {
+      return seen('drone-1', i * MINUTE_US, { columns: { lat: 40 + i / 10, lon: -105, alt: 100 + i, rssi: -90 + i } });
+    });
+    const mute = seen('drone-1', 10 * MINUTE_US, { columns: { rssi: -50, description: 'x' }, extra: { index: 4 } });
+    const heard = seen('drone-1', 3 * MINUTE_US + 7, { columns: { lat: 41, lon: -104, freq_mhz: 2437 } });
+    const reads = await readsOf(t, build, ...numbered(KIT, ...positions, mute), ...numbered(OTHER, heard));
+    const things = await reads.things(ALL, 10, null);
+    const last_at = isoMicros(T0_US + 10 * MINUTE_US);
+    deepEqual(things, [{ kind: 'drone', id: 'drone-1', first_at: isoMicros(T0_US), last_at, points: 12 }]);
+    const latest = await reads.latest(things, ALL);
+    equal(latest.length, 1);
+    const [{ kind, id, ...state } = { kind: '', id: '' }] = latest;
+    deepEqual([kind, id], ['drone', 'drone-1']);
+    const parsed = trackState.strict().parse(state);
+    deepEqual(
+      [parsed.time, parsed.kit_id, parsed.rssi, parsed.lat, parsed.extra],
+      [last_at, KIT, -50, null, { index: 4 }],
+    );
+    const kits = (await reads.heardBy(things, ALL)).sort((a, b) => (a.kit_id < b.kit_id ? -1 : 1));
+    deepEqual(
+      kits.map(({ kit_id, rssi, freq_mhz, points }) => [kit_id, rssi, freq_mhz, points]),
+      [
+        [KIT, -50, null, 11],
+        [OTHER, null, 2437, 1],
+      ],
+    );
+    const whole = await reads.paths(things, ALL, 100);
+    equal(whole.length, 11);
+    deepEqual(
+      whole.map(({ time }) => time),
+      whole.map(({ time }) => time).sort(),
+    );
+    const few = await reads.paths(things, ALL, 4);
+    ok(few.length >= 3 && few.length <= 4, `${few.length}`);
+    equal(few.at(-1)?.lat, 40.9);
+    deepEqual(await reads.paths([], ALL, 4), []);
+  });
+
+  test('things are found by kind, kit, id, time and text', async (t) => {
+    const described = { columns: { description: 'Sur_vey 100%', operator_id: 'FIN87astrdge12k8' } };
+    const reads = await readsOf(
+      t,
+      build,
+      ...numbered(KIT, seen('drone-a', 0, described), seen('drone-b', MINUTE_US), aircraft()),
+      ...numbered(OTHER, seen('drone-c', 2 * MINUTE_US)),
+    );
+    const ids = async (filter: object): Promise<string[]> => {
+      return (await reads.things({ ...ALL, ...filter }, 10, null)).map(({ id }) => id).sort();
+    };
+    deepEqual(await ids({ kinds: ['aircraft'] }), ['A1B2C3']);
+    deepEqual(await ids({ kinds: ['drone', 'aircraft'], kitId: KIT }), ['A1B2C3', 'drone-a', 'drone-b']);
+    deepEqual(await ids({ thing: 'drone-c' }), ['drone-c']);
+    deepEqual(await ids(range(T0_US + MINUTE_US, T0_US + 2 * MINUTE_US)), ['drone-b']);
+    deepEqual(await ids({ text: 'SUR_V' }), ['drone-a']);
+    deepEqual(await ids({ text: '100%' }), ['drone-a']);
+    // A mark of LIKE is a character like any other.
+    deepEqual(await ids({ text: 'surxv' }), []);
+    deepEqual(await ids({ text: "'; DROP TABLE drones; --" }), []);
+  });
+
+  test('rows come by thing and time, page by page each once', async (t) => {
+    const rows = ['b', 'a'].flatMap((thing) => [2, 0, 1].map((i) => seen(thing, i * MINUTE_US)));
+    const reads = await readsOf(t, build, ...numbered(KIT, ...rows), ...numbered(OTHER, seen('a', MINUTE_US)));
+    const found: unknown[] = [];
+    let after: TrackKey | null = null;
+    for (let pages = 0; pages < 10; pages += 1) {
+      const page = await reads.trackRows(ALL, 3, after);
+      found.push(...page.map(({ id, time, kit_id }) => `${id} ${time} ${kit_id}`));
+      after = page.at(-1) ?? null;
+      if (page.length < 3) break;
+    }
+    const when = (i: number): string => isoMicros(T0_US + i * MINUTE_US);
+    const ofA = [`a ${when(0)} ${KIT}`, `a ${when(1)} ${KIT}`, `a ${when(1)} ${OTHER}`, `a ${when(2)} ${KIT}`];
+    deepEqual(found, [...ofA, ...[0, 1, 2].map((i) => `b ${when(i)} ${KIT}`)]);
+    deepEqual([await reads.countTracks(ALL, 100), await reads.countTracks(ALL, 3)], [7, 4]);
+  });
+
+  test('signals come the newest first, page by page each once, and are found by type', async (t) => {
+    const heard = [5_800, 5_740, 1_200].map((freq_mhz, i) =>
+      signal({
+        thing: `fpv-${freq_mhz}`,
+        columns: { freq_mhz, detection_type: i === 0 ? 'analog' : i === 1 ? 'dji' : null },
+      }),
+    );
+    const later = signal({ thing: 'fpv-later', keyUs: T0_US + 5, timeUs: T0_US + 5 });
+    const reads = await readsOf(t, build, ...numbered(KIT, ...heard, later));
+    const found: number[] = [];
+    let after: SignalKey | null = null;
+    for (let pages = 0; pages < 10; pages += 1) {
+      const page = await reads.signals(ALL, 1, after);
+      for (const row of page) signalShape.strict().parse(row);
+      found.push(...page.map(({ freq_mhz }) => freq_mhz));
+      after = page.at(-1) ?? null;
+      if (page.length < 1) break;
+    }
+    deepEqual(found, [5_800, 1_200, 5_740, 5_800]);
+    const of = async (...types: ('analog' | 'dji' | 'other')[]): Promise<number[]> => {
+      return (await reads.signals({ ...ALL, types }, 10, null)).map(({ freq_mhz }) => freq_mhz);
+    };
+    deepEqual(
+      [await of('analog'), await of('dji'), await of('other', 'dji')],
+      [[5_800], [5_740], [5_800, 1_200, 5_740]],
+    );
+    equal(await reads.countSignals(ALL, 10), 4);
+  });
+
+  test('health is the newest of each kit, with the newest position, and a thinned series', async (t) => {
+    const healthy = Array.from({ length: 20 }, (_, i) => {
+      const timeUs = T0_US + i * MINUTE_US;
+      const place = i === 19 ? {} : { lat: 39 + i, lon: -104 };
+      return system({ keyUs: timeUs, timeUs, columns: { cpu_percent: i, gps_fix: i !== 19, ...place } });
+    });
+    const reads = await readsOf(t, build, ...numbered(KIT, ...healthy), ...numbered(OTHER, system()));
+    const latest = (await reads.latestHealth()).sort((a, b) => (a.kit_id < b.kit_id ? -1 : 1));
+    deepEqual(
+      latest.map(({ kit_id, cpu_percent, gps_fix }) => [kit_id, cpu_percent, gps_fix]),
+      [
+        [KIT, 19, false],
+        [OTHER, 12.5, null],
+      ],
+    );
+    for (const { kit_id: _, ...row } of latest) kitHealth.strict().parse(row);
+    const [position] = await reads.latestPositions(isoMicros(T0_US));
+    deepEqual([position?.kit_id, position?.lat], [KIT, 39 + 18]);
+    deepEqual(await reads.latestPositions(isoMicros(T0_US + 19 * MINUTE_US)), []);
+    const series = await reads.health(KIT, ALL, 5);
+    deepEqual(
+      series.map(({ cpu_percent }) => cpu_percent),
+      [3, 7, 11, 15, 19],
+    );
+    equal((await reads.health(KIT, ALL, 100)).length, 20);
+  });
+
+  test('messages are counted by step, kit and kind', async (t) => {
+    const minute = Math.floor(T0_US / MINUTE_US) * 60;
+    const inMinute = (i: number): Partial<Observation> => {
+      const timeUs = (minute + i * 60) * 1e6 + 1;
+      return { timeUs, keyUs: timeUs };
+    };
+    const reads = await readsOf(
+      t,
+      build,
+      ...numbered(KIT, seen('a', 0, inMinute(0)), seen('b', 0, inMinute(0)), seen('a', 0, inMinute(1))),
+      ...numbered(OTHER, signal(inMinute(0)), system(inMinute(2)), aircraft(inMinute(0))),
+    );
+    const counted = async (stepS: number, kitId?: string): Promise<unknown[]> => {
+      const rows = await reads.buckets(ALL, stepS, kitId, 100);
+      return rows.map(({ at: from, kit_id, kind, messages }) => [from - minute, kit_id, kind, messages]);
+    };
+    deepEqual(await counted(60), [
+      [0, KIT, 'drone', 2],
+      [0, OTHER, 'aircraft', 1],
+      [0, OTHER, 'signal', 1],
+      [60, KIT, 'drone', 1],
+      [120, OTHER, 'system', 1],
+    ]);
+    deepEqual(await counted(60, KIT), [
+      [0, KIT, 'drone', 2],
+      [60, KIT, 'drone', 1],
+    ]);
+    const day = await reads.buckets(ALL, 86_400, KIT, 100);
+    deepEqual([day.length, day[0]?.messages], [1, 3]);
+    equal((await reads.buckets(ALL, 60, undefined, 2)).length, 2);
+  });
+
+  test('kits, ledger and rejects are those of the store', async (t) => {
+    const store = await (await build(t)).open(() => T0_US);
+    await store.commit(batch(...numbered(KIT, drone())));
+    await store.commit(contacts(contact({ kitId: OTHER })));
+    const rejected = ['1', '2', '3'].map((payload) => reject({ payload: Buffer.from(payload), identity: null }));
+    await store.commit(rejects(...rejected));
+    deepEqual(await store.reads.kits(), await store.kits.list());
+    deepEqual(await store.reads.ledger(), await store.ledger());
+    const newest = await store.reads.rejects({}, 2, null);
+    deepEqual(
+      newest.map(({ payload }) => Buffer.from(payload).toString()),
+      ['3', '2'],
+    );
+    const next = await store.reads.rejects({ kitId: KIT, reason: 'schema' }, 2, newest.at(-1)?.id ?? 0);
+    deepEqual(
+      next.map(({ payload, received_at }) => [Buffer.from(payload).toString(), received_at]),
+      [['1', isoMicros(T0_US)]],
+    );
+    deepEqual(await store.reads.rejects({ reason: 'time' }, 2, null), []);
+    deepEqual(await store.reads.rejectCounts({}), new Map([['schema', 3]]));
+  });
+}
