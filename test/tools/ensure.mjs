@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -92,12 +92,15 @@ function sqliteLoads() {
 /** Compiles when any source is newer than the build, or gone. */
 export function ensureBuild() {
   if (buildIsFresh()) return;
-  say('building: tsc');
+  say('building: tsc, and esbuild for the page');
   // Beside, and put in place when it is whole: tsc writes files also when it finds errors, and a process that is
   // running from dist should not find it half empty.
   const made = join(ROOT, `node_modules/.cache/dist-${process.pid}`);
   try {
-    run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', ROOT, '--outDir', made]);
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    run(process.execPath, [tsc, '-p', ROOT, '--outDir', made]);
+    run(process.execPath, [tsc, '-p', join(ROOT, 'src/page')]);
+    run(process.execPath, [join(ROOT, 'test/tools/build-page.mjs'), join(made, 'page')]);
     chmodSync(join(made, 'main.js'), 0o755);
     rmSync(DIST, { recursive: true, force: true });
     renameSync(made, DIST);
@@ -112,9 +115,12 @@ function buildIsFresh() {
   const source = join(ROOT, 'src');
   const inputs = [...filesBelow(source), join(ROOT, 'tsconfig.json'), join(ROOT, 'package.json')];
   const sourceOf = (built) => join(source, relative(DIST, built).replace(/\.js$/, '.ts'));
+  // Whose names have hashes in them.
+  const isOfPage = (built) => built.startsWith(join(DIST, 'page') + sep);
   return (
     inputs.every((file) => modified(file) <= modified(main)) &&
-    filesBelow(DIST).every((file) => !file.endsWith('.js') || existsSync(sourceOf(file)))
+    existsSync(join(DIST, 'page/index.html')) &&
+    filesBelow(DIST).every((file) => !file.endsWith('.js') || isOfPage(file) || existsSync(sourceOf(file)))
   );
 }
 

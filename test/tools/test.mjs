@@ -98,6 +98,7 @@ function check() {
     ['postgresql', () => ensurePostgres()],
     ['lint', () => node('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.')],
     ['types', () => node(...tsc, '.')],
+    ['types of the page', () => node(...tsc, 'src/page')],
     ['types of the tests', () => node(...tsc, 'test')],
     ['build', () => ensureBuild()],
   ];

@@ -1,0 +1,169 @@
+// What is in the air, in one pass over one canvas: trails first, then the lines to pilots and homes, then the markers.
+import { haloed } from './draw-base.js';
+import { drawKits, drawKitTrails, type KitMark } from './draw-kits.js';
+import { FULL_TURN, type Markers } from './markers.js';
+import { metresToPixels, onScreen, turns, type View, type WorldPoint } from './mercator.js';
+import type { Palette } from './palette.js';
+import type { Track } from './tracks.js';
+
+export interface Scene {
+  readonly markers: Markers;
+  readonly tracks: readonly Track[];
+  readonly kits: readonly KitMark[];
+  readonly kitTrails: readonly (readonly WorldPoint[])[];
+  readonly selected: string | null;
+  /** What was heard before is faint: it may be gone. */
+  readonly faintBeforeMs: number;
+}
+
+const KINDS = ['signal', 'aircraft', 'drone'] as const;
+const LABEL_FONT = '12px system-ui, sans-serif';
+/** More names than that cover what they name. */
+const MAX_LABELS = 40;
+/** Longer ones come from the air, too. */
+const MAX_LABEL_LENGTH = 24;
+const FAINT = 0.45;
+const OUTSIDE_PX = 40;
+
+export function drawTracks(context: CanvasRenderingContext2D, view: View, palette: Palette, scene: Scene): void {
+  context.clearRect(0, 0, view.width, view.height);
+  context.lineJoin = 'round';
+  const visible = scene.tracks.filter((track) => isInView(track, view));
+  for (const kind of KINDS) {
+    const its = visible.filter((track) => track.kind === kind);
+    for (const replay of [false, true]) drawTrails(context, view, palette.kinds[kind], its, replay);
+  }
+  drawCrew(context, view, palette, scene.markers, visible);
+  drawKitTrails(context, view, palette, scene.kitTrails);
+  drawKits(context, view, palette, scene.kits);
+  for (const track of visible) drawMarker(context, view, palette, track, scene);
+  const named = visible.length <= MAX_LABELS ? visible : visible.filter(({ key }) => key === scene.selected);
+  for (const track of named) drawLabel(context, view, palette, track);
+  drawSelected(context, view, palette, scene);
+}
+
+/** Also with its trail alone. */
+function isInView(track: Track, view: View): boolean {
+  if (track.world !== null && isNear(track.world, view)) return true;
+  return track.trail.some(({ world }) => isNear(world, view));
+}
+
+function isNear(world: WorldPoint, view: View): boolean {
+  const { x, y } = onScreen(world, view);
+  return x > -OUTSIDE_PX && y > -OUTSIDE_PX && x < view.width + OUTSIDE_PX && y < view.height + OUTSIDE_PX;
+}
+
+/** What came late is dashed. */
+function drawTrails(
+  context: CanvasRenderingContext2D,
+  view: View,
+  colour: string,
+  tracks: readonly Track[],
+  replay: boolean,
+): void {
+  const { scale, left, top } = view;
+  context.strokeStyle = colour;
+  // Anything wider takes a processor six times as long, and joined into one path even longer.
+  context.lineWidth = 1;
+  context.globalAlpha = 0.7;
+  context.setLineDash(replay ? [3, 4] : []);
+  for (const { trail } of tracks) {
+    let drawn = false;
+    context.beginPath();
+    // Its own turn round the world: a trail that each point was turned for would cross the whole map.
+    const turn = turns(trail[0]?.world.x ?? 0, view);
+    let penUp = true;
+    trail.forEach((point, i) => {
+      const before = trail[i - 1];
+      if (before === undefined || point.replay !== replay) {
+        penUp = true;
+        return;
+      }
+      if (penUp) context.moveTo((before.world.x + turn) * scale + left, before.world.y * scale + top);
+      context.lineTo((point.world.x + turn) * scale + left, point.world.y * scale + top);
+      penUp = false;
+      drawn = true;
+    });
+    if (drawn) context.stroke();
+  }
+  context.setLineDash([]);
+  context.globalAlpha = 1;
+}
+
+/** From each drone to its pilot and its home, which a letter tells apart. */
+function drawCrew(
+  context: CanvasRenderingContext2D,
+  view: View,
+  palette: Palette,
+  markers: Markers,
+  tracks: readonly Track[],
+): void {
+  const ends: { x: number; y: number; letter: 'P' | 'H' }[] = [];
+  context.beginPath();
+  for (const { world, pilot, home } of tracks) {
+    if (world === null) continue;
+    const from = onScreen(world, view);
+    for (const [place, letter] of [
+      [home, 'H'],
+      [pilot, 'P'],
+    ] as const) {
+      if (place === null) continue;
+      const to = onScreen(place, view);
+      context.moveTo(from.x, from.y);
+      context.lineTo(to.x, to.y);
+      ends.push({ ...to, letter });
+    }
+  }
+  context.strokeStyle = palette.kinds.drone;
+  context.lineWidth = 1;
+  context.globalAlpha = 0.6;
+  context.stroke();
+  context.globalAlpha = 1;
+  for (const { x, y, letter } of ends) markers.draw(context, { letter }, x, y);
+}
+
+function drawMarker(
+  context: CanvasRenderingContext2D,
+  view: View,
+  palette: Palette,
+  { kind, present, world }: Track,
+  { markers, faintBeforeMs }: Scene,
+): void {
+  if (present === null || world === null) return;
+  const { x, y } = onScreen(world, view);
+  context.globalAlpha = present.atMs < faintBeforeMs ? FAINT : 1;
+  markers.draw(context, { kind, heading: present.heading }, x, y);
+  // Nobody knows the place better.
+  if (present.radiusM !== null && present.place !== null) {
+    context.beginPath();
+    context.arc(x, y, Math.max(9, metresToPixels(present.radiusM, present.place.lat, view)), 0, FULL_TURN);
+    context.strokeStyle = palette.kinds[kind];
+    context.lineWidth = 1;
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+function drawLabel(context: CanvasRenderingContext2D, view: View, palette: Palette, { present, world }: Track): void {
+  if (present === null || world === null) return;
+  const { x, y } = onScreen(world, view);
+  context.font = LABEL_FONT;
+  haloed(context, palette, shortened(present.label), x + 12, y - 6);
+}
+
+export function shortened(label: string): string {
+  const characters = Array.from(label);
+  return characters.length <= MAX_LABEL_LENGTH ? label : `${characters.slice(0, MAX_LABEL_LENGTH - 1).join('')}…`;
+}
+
+function drawSelected(context: CanvasRenderingContext2D, view: View, palette: Palette, scene: Scene): void {
+  const all = [...scene.tracks, ...scene.kits];
+  const world = all.find(({ key }) => key === scene.selected)?.world ?? null;
+  if (world === null) return;
+  const { x, y } = onScreen(world, view);
+  context.beginPath();
+  context.arc(x, y, 14, 0, FULL_TURN);
+  context.lineWidth = 3;
+  context.strokeStyle = palette.selected;
+  context.stroke();
+}

@@ -1,0 +1,306 @@
+// The map: what is in the air now, or was at a moment of the past, with a list of the same beside it.
+import type { Kit } from '../../schema/web/answers.js';
+import type { Api } from '../api.js';
+import { button, el, setText } from '../dom.js';
+import type { FleetWatch } from '../fleet.js';
+import type { Live } from '../live.js';
+import type { SessionWatch } from '../session.js';
+import type { Moment } from '../time/moment.js';
+import { TimeStrip } from '../time/time-strip.js';
+import type { History } from '../timeline/history.js';
+import type { View as PageView } from '../view.js';
+import { BaseMap } from './base-map.js';
+import { CanvasLayer } from './canvas-layer.js';
+import { readCoastline } from './coastline.js';
+import { drawBase } from './draw-base.js';
+import type { KitMark } from './draw-kits.js';
+import { drawTracks, shortened } from './draw-tracks.js';
+import { Filter } from './filter.js';
+import { KitPanel } from './kit-panel.js';
+import { LiveTracks } from './live-tracks.js';
+import { Markers } from './markers.js';
+import { onScreen, toWorld } from './mercator.js';
+import { readPalette } from './palette.js';
+import { PastTracks } from './past-tracks.js';
+import { TrackDetails } from './track-details.js';
+import { TrackList } from './track-list.js';
+import type { Place, Track, Tracks } from './tracks.js';
+
+export interface MapParts {
+  readonly api: Api;
+  readonly live: Live;
+  readonly fleet: FleetWatch;
+  readonly history: History;
+  readonly moment: Moment;
+  readonly session: SessionWatch;
+  readonly nowMs: () => number;
+}
+
+/** What was heard longer ago may have gone. */
+const FAINT_MS = 60_000;
+/** How near a click has to be; a finger is no needle. */
+const REACH_PX = 18;
+
+export class MapView implements PageView {
+  private readonly base: BaseMap;
+  private readonly ground: CanvasLayer;
+  private readonly air: CanvasLayer;
+  private readonly liveTracks: LiveTracks;
+  private readonly pastTracks: PastTracks;
+  private readonly filter: Filter;
+  private readonly list: TrackList;
+  private readonly details: TrackDetails;
+  private readonly kitPanel = new KitPanel(() => this.select(null));
+  private readonly strip: TimeStrip;
+  private readonly problem = el('p', { class: 'problem', role: 'alert' });
+  private palette;
+  private markers: Markers;
+  private selected: string | null = null;
+  private isFollowing = false;
+  /** Nobody has moved the map yet: it shows where the kits are. */
+  private isUntouched = true;
+  private fitted = '';
+  readonly element: HTMLElement;
+
+  constructor(private readonly parts: MapParts) {
+    const { tile_url: url = null, tile_attribution: attribution = null } = parts.session.session.value ?? {};
+    this.base = new BaseMap(url === null ? null : { url, attribution });
+    const coastline = url === null ? readCoastline() : null;
+    this.palette = readPalette(document.documentElement);
+    this.markers = new Markers(this.palette);
+    const viewOf = () => this.base.view();
+    this.ground = new CanvasLayer(this.base.element, viewOf, (context, view) => {
+      drawBase(context, view, this.palette, coastline);
+    });
+    this.air = new CanvasLayer(this.base.element, viewOf, (context, view) => {
+      drawTracks(context, view, this.palette, this.scene());
+    });
+    this.liveTracks = new LiveTracks(parts.api, parts.live, () => this.changed());
+    this.pastTracks = new PastTracks(parts.api, () => this.changedAll());
+    this.filter = new Filter(
+      parts.fleet,
+      () => this.changedAll(),
+      () => this.reread(),
+    );
+    this.list = new TrackList((key) => this.select(key, true));
+    this.details = new TrackDetails({
+      close: () => this.select(null),
+      follow: () => this.follow(!this.isFollowing),
+      centre: () => this.centre(),
+    });
+    parts.history.start();
+    this.strip = new TimeStrip(parts.history, parts.moment, parts.nowMs);
+    this.element = el(
+      'section',
+      { class: 'map-view', 'aria-labelledby': 'map-title' },
+      el('h1', { id: 'map-title', class: 'unseen' }, 'Map'),
+      el(
+        'div',
+        { class: 'tools' },
+        this.filter.element,
+        button('Show all', () => this.showAll()),
+      ),
+      this.problem,
+      el(
+        'div',
+        { class: 'map-frame' },
+        this.base.element,
+        this.strip.element,
+        el(
+          'aside',
+          { class: 'side', 'aria-label': 'What is on the map' },
+          this.details.element,
+          this.kitPanel.element,
+          this.list.element,
+        ),
+      ),
+    );
+    this.listen();
+  }
+
+  shown(query: URLSearchParams): void {
+    const kit = query.get('kit');
+    const at = this.kits.find(({ kit_id }) => kit_id === kit)?.position ?? null;
+    if (at !== null) {
+      this.isUntouched = false;
+      this.base.centreOn(at, true);
+    }
+    this.changedAll();
+  }
+
+  tick(): void {
+    if (this.parts.moment.isNow) this.liveTracks.tracks.forgetBefore(this.parts.nowMs() - this.filter.windowMs);
+    this.strip.tick();
+    this.changedAll();
+  }
+
+  private listen(): void {
+    const { moment, live, fleet } = this.parts;
+    this.base.onMove(() => this.redraw());
+    this.base.onTouch(() => {
+      this.isUntouched = false;
+    });
+    this.base.onDrag(() => this.follow(false));
+    this.base.onClick((x, y) => this.click(x, y));
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      this.palette = readPalette(document.documentElement);
+      this.markers = new Markers(this.palette);
+      this.redraw();
+    });
+    fleet.fleet.watch(() => this.air.redraw());
+    live.listen({ reset: () => this.reread() });
+    // What came between the snapshot and the stream would be missed, so the stream is there first.
+    live.state.watch(({ connected }) => {
+      if (connected) this.reread();
+    });
+    moment.at.watch(() => this.reread());
+  }
+
+  private reread(): void {
+    const { moment, nowMs } = this.parts;
+    const at = moment.at.value;
+    if (at === null) {
+      this.pastTracks.leave();
+      void this.liveTracks.read(nowMs() - this.filter.windowMs);
+    } else this.pastTracks.goTo(at, this.filter.windowMs);
+    this.strip.tick();
+    this.changedAll();
+  }
+
+  private get kits(): readonly Kit[] {
+    return this.parts.fleet.fleet.value.kits;
+  }
+
+  private get tracks(): Tracks {
+    return this.parts.moment.isNow ? this.liveTracks.tracks : this.pastTracks.tracks;
+  }
+
+  private shownTracks(): Track[] {
+    return [...this.tracks.all()].filter((track) => this.filter.lets(track));
+  }
+
+  private scene() {
+    const atMs = this.parts.moment.at.value ?? this.parts.nowMs();
+    return {
+      markers: this.markers,
+      tracks: this.shownTracks(),
+      kits: this.kitMarks(),
+      kitTrails: [...this.liveTracks.kitTrails.values()],
+      selected: this.selected,
+      faintBeforeMs: atMs - FAINT_MS,
+    };
+  }
+
+  private kitMarks(): KitMark[] {
+    return this.kits.flatMap(({ kit_id: kitId, name, position, state }) => {
+      if (position === null) return [];
+      return [
+        {
+          key: kitKey(kitId),
+          label: shortened(name ?? kitId),
+          world: toWorld(position.lat, position.lon),
+          online: state === 'online',
+        },
+      ];
+    });
+  }
+
+  /** Where the kits are; where drones are when no kit says where it is. */
+  private places(): Place[] {
+    const kits = this.kits.flatMap(({ position }) => (position === null ? [] : [position]));
+    if (kits.length > 0) return kits;
+    const drones = this.shownTracks().filter(({ kind }) => kind === 'drone');
+    return drones.flatMap(({ present }) => present?.place ?? []);
+  }
+
+  private showAll(): void {
+    this.isUntouched = false;
+    this.follow(false);
+    this.base.fit([
+      ...this.kits.flatMap(({ position }) => position ?? []),
+      ...this.shownTracks().flatMap(({ present }) => present?.place ?? []),
+    ]);
+  }
+
+  /** Once there is something to show, until somebody moves the map. */
+  private findPlace(): void {
+    const places = this.isUntouched ? this.places() : [];
+    const wanted = JSON.stringify(places);
+    if (places.length === 0 || wanted === this.fitted) return;
+    this.fitted = wanted;
+    this.base.fit(places);
+  }
+
+  private redraw(): void {
+    this.ground.redraw();
+    this.air.redraw();
+  }
+
+  /** At the pace of the stream: only the canvas, and the place of what is followed. */
+  private changed(): void {
+    if (this.isFollowing) this.centre();
+    this.air.redraw();
+  }
+
+  private changedAll(): void {
+    this.changed();
+    if (!this.element.isConnected) return;
+    this.findPlace();
+    const nowMs = this.parts.moment.at.value ?? this.parts.nowMs();
+    this.list.show(this.shownTracks(), this.selected, nowMs);
+    const problem = this.parts.moment.isNow ? this.liveTracks.problem : this.pastTracks.problem;
+    setText(this.problem, problem === null ? '' : `What was heard could not be read: ${problem}`);
+    const track = this.selected === null ? null : this.tracks.get(this.selected);
+    if (track === null) this.details.hide();
+    else this.details.show(track, this.heardWith(track), this.isFollowing, (id) => this.kitName(id), nowMs);
+    this.kitPanel.show(this.kits.find(({ kit_id }) => kitKey(kit_id) === this.selected) ?? null, this.parts.nowMs());
+  }
+
+  /** A signal is a thing of its own for each kit that hears it. */
+  private heardWith(track: Track): Track[] {
+    const uid = track.present?.fields['uid'];
+    if (track.kind !== 'signal' || typeof uid !== 'string') return [track];
+    return [...this.tracks.all()].filter((one) => one.kind === 'signal' && one.present?.fields['uid'] === uid);
+  }
+
+  private kitName(kitId: string): string {
+    return this.kits.find(({ kit_id }) => kit_id === kitId)?.name ?? kitId;
+  }
+
+  private select(key: string | null, moveFocus = false): void {
+    this.selected = key === this.selected ? null : key;
+    this.follow(false);
+    if (moveFocus && this.selected !== null) this.details.focus();
+  }
+
+  private follow(isFollowing: boolean): void {
+    this.isFollowing = isFollowing && this.selected !== null;
+    this.changedAll();
+  }
+
+  private centre(): void {
+    const place = this.selected === null ? null : (this.tracks.get(this.selected)?.present?.place ?? null);
+    if (place === null) return;
+    this.isUntouched = false;
+    this.base.centreOn(place);
+  }
+
+  /** What is nearest, if it is near enough; the sea is nothing. */
+  private click(x: number, y: number): void {
+    const view = this.base.view();
+    let nearest: string | null = null;
+    let reach = REACH_PX;
+    for (const { key, world } of [...this.kitMarks(), ...this.shownTracks()]) {
+      if (world === null) continue;
+      const at = onScreen(world, view);
+      const distance = Math.hypot(at.x - x, at.y - y);
+      if (distance < reach) [nearest, reach] = [key, distance];
+    }
+    if (nearest !== this.selected) this.select(nearest);
+  }
+}
+
+/** Beside the keys of what flies. */
+function kitKey(kitId: string): string {
+  return `kit ${kitId}`;
+}

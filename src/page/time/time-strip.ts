@@ -1,0 +1,91 @@
+// Below the map: the last hours at a glance, and a slider that moves the map through them.
+import { button, el, setAttributes, setText } from '../dom.js';
+import { clock } from '../format.js';
+import { ratesByKind } from '../timeline/aggregate.js';
+import type { History } from '../timeline/history.js';
+import type { HistoryView } from '../timeline/history-view.js';
+import type { Moment } from './moment.js';
+
+const STEP_MS = 10_000;
+const MINUTE_MS = 60_000;
+const HEIGHT = 34;
+const ORDER = ['system', 'signal', 'aircraft', 'drone'] as const;
+
+export class TimeStrip {
+  private readonly slider = el('input', { type: 'range', 'aria-label': 'Time that the map shows', step: STEP_MS });
+  private readonly canvas = el('canvas', { class: 'glance', 'aria-hidden': 'true' });
+  private readonly words = el('output', { class: 'moment' });
+  private readonly now: HTMLButtonElement;
+  readonly element: HTMLElement;
+
+  constructor(
+    private readonly history: History,
+    private readonly moment: Moment,
+    private readonly nowMs: () => number,
+  ) {
+    this.now = button('Now', () => moment.goTo(null, nowMs()), { 'aria-pressed': 'true' });
+    const back = button('−1 min', () => this.move(-MINUTE_MS));
+    const on = button('+1 min', () => this.move(MINUTE_MS));
+    const track = el('div', { class: 'scrub' }, this.canvas, this.slider);
+    this.element = el(
+      'div',
+      { class: 'strip', role: 'group', 'aria-label': 'Time' },
+      this.now,
+      back,
+      on,
+      this.words,
+      track,
+    );
+    this.slider.addEventListener('input', () => moment.goTo(Number(this.slider.value), this.lastMs()));
+    history.view.watch((view) => this.draw(view));
+    moment.at.watch(() => this.tick());
+    new ResizeObserver(() => this.draw(history.view.value)).observe(this.canvas);
+  }
+
+  /** The end goes on with time. */
+  tick(): void {
+    const { fromMs } = this.history.view.value;
+    const last = this.lastMs();
+    const at = this.moment.at.value ?? last;
+    setAttributes(this.slider, { min: Math.floor(fromMs / STEP_MS) * STEP_MS, max: last });
+    this.slider.value = String(at);
+    const words = this.moment.isNow ? 'now' : clock(at, this.nowMs());
+    setAttributes(this.slider, { 'aria-valuetext': words });
+    setAttributes(this.now, { 'aria-pressed': String(this.moment.isNow) });
+    setText(this.words, this.moment.isNow ? `now, ${clock(last, this.nowMs())}` : `past: ${words}`);
+    setAttributes(this.element, { 'data-past': String(!this.moment.isNow) });
+  }
+
+  private move(ms: number): void {
+    this.moment.goTo((this.moment.at.value ?? this.lastMs()) + ms, this.lastMs());
+  }
+
+  private lastMs(): number {
+    return Math.floor(this.nowMs() / STEP_MS) * STEP_MS;
+  }
+
+  private draw(view: HistoryView): void {
+    const { canvas } = this;
+    const width = canvas.clientWidth;
+    if (width === 0) return;
+    canvas.width = Math.round(width * devicePixelRatio);
+    canvas.height = Math.round(HEIGHT * devicePixelRatio);
+    const context = canvas.getContext('2d');
+    if (context === null) return;
+    context.scale(devicePixelRatio, devicePixelRatio);
+    const style = getComputedStyle(canvas);
+    const { times, series } = ratesByKind(view, null);
+    const sums = times.map((_, i) => ORDER.reduce((sum, kind) => sum + (series[kind][i] ?? 0), 0));
+    const most = Math.max(1, ...sums);
+    const x = (ms: number): number => ((ms - view.fromMs) / (view.toMs - view.fromMs)) * width;
+    times.forEach((at, i) => {
+      let y = HEIGHT;
+      for (const kind of ORDER) {
+        const high = ((series[kind][i] ?? 0) / most) * HEIGHT;
+        context.fillStyle = style.getPropertyValue(`--map-${kind}`).trim();
+        context.fillRect(x(at), y - high, Math.max(1, x(at + view.stepMs) - x(at)), high);
+        y -= high;
+      }
+    });
+  }
+}

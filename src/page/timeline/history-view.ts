@@ -1,0 +1,14 @@
+// What is known of the last hours, in steps.
+import type { Bucket } from '../../schema/web/answers.js';
+
+export interface HistoryView {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly stepMs: number;
+  /** Since when the server knows what came late, and how long it took. */
+  readonly measuredFromMs: number | null;
+  /** The oldest first. */
+  readonly buckets: readonly Bucket[];
+  readonly loaded: boolean;
+  readonly problem: string | null;
+}

@@ -1,0 +1,187 @@
+// The last hours: how much came of what, how long it took, who was silent when, and what came after all.
+
+import { button, el, foreign, setText } from '../dom.js';
+import type { FleetWatch } from '../fleet.js';
+import { clock, count, duration, number, plural } from '../format.js';
+import { KitSelect } from '../kit-select.js';
+import type { Moment } from '../time/moment.js';
+import type { View } from '../view.js';
+import { type Latencies, lanes, latencies, type Rates, ratesByKind, type Span, spans, totals } from './aggregate.js';
+import { Chart } from './chart.js';
+import type { History } from './history.js';
+import type { HistoryView } from './history-view.js';
+import { LanesChart } from './lanes-chart.js';
+
+const HOURS: readonly (readonly [number, string])[] = [
+  [1, 'last hour'],
+  [6, 'last 6 hours'],
+  [24, 'last 24 hours'],
+  [168, 'last 7 days'],
+];
+const KIND_LINES = [
+  { name: 'system', colour: '--map-system' },
+  { name: 'signal', colour: '--map-signal' },
+  { name: 'aircraft', colour: '--map-aircraft' },
+  { name: 'drone', colour: '--map-drone' },
+] as const;
+const MAX_SPANS = 100;
+
+export interface TimelineParts {
+  readonly history: History;
+  readonly fleet: FleetWatch;
+  readonly moment: Moment;
+  readonly nowMs: () => number;
+}
+
+export class TimelineView implements View {
+  private readonly kit: KitSelect;
+  private readonly hours = el('select', { 'aria-label': 'How far back' });
+  private readonly problem = el('p', { class: 'problem', role: 'alert' });
+  private readonly rateWords = el('p', { class: 'summary' });
+  private readonly latencyWords = el('p', { class: 'summary' });
+  private readonly rate: Chart;
+  private readonly latency: Chart;
+  private readonly lanes: LanesChart;
+  private readonly spanRows = el('tbody', {});
+  private readonly spanWords = el('p', { class: 'summary' });
+  private isShown = false;
+  readonly element: HTMLElement;
+
+  constructor(private readonly parts: TimelineParts) {
+    const picked = (ms: number): void => this.goTo(ms);
+    this.rate = new Chart({ lines: KIND_LINES, stacked: true, unit: 'a minute', picked });
+    const latencyLines = [
+      { name: 'median', colour: '--map-aircraft' },
+      { name: 'longest', colour: '--map-drone' },
+    ];
+    this.latency = new Chart({ lines: latencyLines, stacked: false, unit: 'ms', picked });
+    this.lanes = new LanesChart(picked);
+    this.hours.append(...HOURS.map(([hours, words]) => el('option', { value: hours, selected: hours === 24 }, words)));
+    this.hours.addEventListener('change', () => parts.history.setHours(Number(this.hours.value)));
+    this.kit = new KitSelect(parts.fleet, { 'aria-label': 'Of which kit' });
+    this.kit.element.addEventListener('change', () => this.render(parts.history.view.value));
+    this.element = el(
+      'section',
+      { class: 'timeline', 'aria-labelledby': 'timeline-title' },
+      el('h1', { id: 'timeline-title' }, 'Timeline'),
+      el(
+        'div',
+        { class: 'tools' },
+        this.hours,
+        this.kit.element,
+        el('p', { class: 'summary' }, 'A click on a chart shows that moment on the map.'),
+      ),
+      this.problem,
+      figure('Messages a minute, by kind', this.rateWords, this.rate.element),
+      figure(
+        'Kits: what they sent, gaps, and what replays filled',
+        this.spanWords,
+        this.lanes.element,
+        this.spanTable(),
+      ),
+      figure('From detection to the database, live messages', this.latencyWords, this.latency.element),
+    );
+    parts.history.start();
+    parts.history.view.watch((view) => this.render(view));
+  }
+
+  shown(): void {
+    this.isShown = true;
+    this.render(this.parts.history.view.value);
+  }
+
+  hidden(): void {
+    this.isShown = false;
+  }
+
+  private goTo(ms: number): void {
+    this.parts.moment.goTo(ms, this.parts.nowMs());
+    location.hash = '#/map';
+  }
+
+  private render(view: HistoryView): void {
+    if (!this.isShown) return;
+    setText(this.problem, view.problem ?? '');
+    const { kitId } = this.kit;
+    const rates = ratesByKind(view, kitId);
+    this.rate.show(
+      rates.times,
+      KIND_LINES.map(({ name }) => rates.series[name]),
+    );
+    const sums = totals(view, kitId);
+    setText(this.rateWords, rateWords(sums, rates));
+    const latency = latencies(view, kitId);
+    this.latency.show(latency.times, [latency.p50, latency.max]);
+    setText(this.latencyWords, latencyWords(latency, view));
+    this.renderLanes(view, kitId);
+  }
+
+  private renderLanes(view: HistoryView, kitId: string | null): void {
+    const cells = new Map([...lanes(view)].filter(([id]) => kitId === null || id === kitId));
+    const found = spans(view).filter((span) => kitId === null || span.kitId === kitId);
+    this.lanes.show(cells, found, view, (id) => this.kitName(id));
+    const gaps = found.filter(({ what }) => what === 'gap').length;
+    const filled = found.length - gaps;
+    setText(
+      this.spanWords,
+      view.loaded ? `${plural(gaps, 'gap')}, ${plural(filled, 'replay')} that filled one` : 'Reading…',
+    );
+    this.spanRows.replaceChildren(...found.slice(0, MAX_SPANS).map((span) => this.spanRow(span)));
+  }
+
+  private spanTable(): HTMLElement {
+    const heading = ['kit', 'what', 'from', 'to', 'how long', ''].map((name) => el('th', { scope: 'col' }, name));
+    return el(
+      'div',
+      { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Gaps and replays' },
+      el('table', {}, el('thead', {}, el('tr', {}, ...heading)), this.spanRows),
+    );
+  }
+
+  private spanRow({ kitId, what, fromMs, toMs, messages }: Span): HTMLElement {
+    const nowMs = this.parts.nowMs();
+    const words = what === 'gap' ? 'nothing came' : `a replay brought ${plural(messages, 'message')}`;
+    return el(
+      'tr',
+      { 'data-what': what },
+      el('th', { scope: 'row' }, foreign(this.kitName(kitId))),
+      el('td', {}, words),
+      el('td', {}, clock(fromMs, nowMs)),
+      el('td', {}, nowMs - toMs < 60_000 ? 'now' : clock(toMs, nowMs)),
+      el('td', {}, duration(toMs - fromMs)),
+      el(
+        'td',
+        {},
+        button('On the map', () => this.goTo(fromMs), { 'aria-label': `Show ${clock(fromMs, nowMs)} on the map` }),
+      ),
+    );
+  }
+
+  private kitName(kitId: string): string {
+    return this.parts.fleet.fleet.value.kits.find(({ kit_id }) => kit_id === kitId)?.name ?? kitId;
+  }
+}
+
+function figure(title: string, words: HTMLElement, ...content: readonly HTMLElement[]): HTMLElement {
+  return el('section', { class: 'figure' }, el('h2', {}, title), words, ...content);
+}
+
+function rateWords(sums: ReturnType<typeof totals>, { times, series }: Rates): string {
+  const named = Object.entries(sums).filter(([, n]) => n > 0);
+  if (named.length === 0) return 'Nothing came.';
+  let [most, at] = [0, 0];
+  times.forEach((time, i) => {
+    const sum = Object.values(series).reduce((total, values) => total + (values[i] ?? 0), 0);
+    if (sum > most) [most, at] = [sum, time];
+  });
+  const parts = named.map(([kind, n]) => `${count(n)} ${kind}`).join(', ');
+  return `${parts}; at most ${number(most)} a minute, at ${clock(at)}`;
+}
+
+function latencyWords({ p50, max }: Latencies, { measuredFromMs }: HistoryView): string {
+  const known = max.filter((one) => one !== null);
+  if (known.length === 0) return 'None measured yet: this server measures from its start on.';
+  const last = p50.findLast((one) => one !== null) ?? null;
+  const since = measuredFromMs === null ? '' : `, measured since ${clock(measuredFromMs)}`;
+  return `Lately ${number(last, 0, 'ms')}, at worst ${number(Math.max(...known), 0, 'ms')}${since}; by the clocks of kit and server.`;
+}

@@ -1,0 +1,204 @@
+// The map, the timeline and the downloads in a real browser: what is live, what is past, and what a click tells.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
+import { eventually } from '../fixtures/processes.js';
+import { openPage, picture, startBrowser } from './browser.js';
+import { faintTexts } from './contrast.js';
+import { drone, startWorld } from './world.js';
+
+const HOSTILE_ID = 'drone-<script>window.hacked=1</script>';
+const LONG = `\u202eesrever <b>bold</b> ${'x'.repeat(4_000)}`;
+const EPOCH = '00000001abcdef01';
+
+const line = (page: Page, label: string): Locator => page.locator('.track').filter({ hasText: label });
+const fact = (page: Page, name: string): Locator =>
+  page
+    .locator('.details .facts > div')
+    .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
+    .locator('dd');
+
+/** How many pixels of the upper canvas are painted. */
+function painted(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const canvas = [...document.querySelectorAll<HTMLCanvasElement>('.map canvas.layer')].at(-1);
+    const context = canvas?.getContext('2d');
+    if (canvas === undefined || context === null || context === undefined) return 0;
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 3; i < data.length; i += 4) if ((data[i] ?? 0) > 0) count += 1;
+    return count;
+  });
+}
+
+test('the map and the timeline', async (t) => {
+  const world = await startWorld(t, { hearing: true });
+  const browser = await startBrowser(t);
+  const { page, troubles, abroad } = await openPage(browser, `${world.url}/#/map`);
+
+  await t.test('draws what is live, without a network, and lists the same', async () => {
+    await page.locator('.track').nth(5).waitFor();
+    await eventually('something is painted', async () => (await painted(page)) > 500);
+    await page.getByText(/^\d+ heard$/).waitFor();
+    assert.deepEqual(abroad, []);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.waitForTimeout(300);
+      await picture(page, `map-${colorScheme}`);
+      assert.deepEqual(await faintTexts(page, 7), [], colorScheme);
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+  });
+
+  await t.test('tells everything of a thing, and who heard it, the strongest first', async () => {
+    const at = Date.now() / 1_000;
+    for (const [kit, rssi] of [
+      ['wardragon-FAR', -91],
+      ['wardragon-NEAR', -42],
+      ['wardragon-MUTE', 0],
+    ] as const) {
+      await world.publish(
+        'wardragon/drones',
+        drone('drone-heard-by-three', { seen_by: kit, rssi, observed_at: at, operator_id: 'OP-7' }),
+      );
+    }
+    await line(page, 'heard-by-three').waitFor();
+    await line(page, 'heard-by-three').press('Enter');
+    await eventually('three kits', async () => (await page.locator('.hearers tbody tr').count()) === 3);
+    const rows = await page.locator('.hearers tbody tr').allInnerTexts();
+    assert.match(rows[0] ?? '', /NEAR\s+-42/);
+    assert.match(rows[1] ?? '', /FAR\s+-91/);
+    assert.match(rows[2] ?? '', /MUTE\s+–/);
+    assert.equal(await fact(page, 'operator').innerText(), 'OP-7');
+    await picture(page, 'map-details');
+    await page.keyboard.press('Escape');
+    await page.locator('.details').first().waitFor({ state: 'hidden' });
+  });
+
+  await t.test('shows hostile text as text, and long text when it is asked for', async () => {
+    await world.publish('wardragon/drones', drone(HOSTILE_ID, { description: LONG }));
+    await line(page, '<script>').click();
+    const shown = await fact(page, 'description').innerText();
+    assert.match(shown, /\\u\{202e\}esrever <b>bold<\/b>/);
+    assert.ok(shown.length < 300, 'cut');
+    await fact(page, 'description').getByRole('button').click();
+    assert.ok((await fact(page, 'description').innerText()).length > 3_900);
+    assert.equal(await page.evaluate(() => 'hacked' in window), false);
+    assert.equal(await page.locator('.side script, .side b').count(), 0);
+    await page.getByRole('button', { name: 'Close' }).first().click();
+  });
+
+  await t.test('a click on the map finds what is there', async () => {
+    await line(page, 'heard-by-three').click();
+    await page.getByRole('button', { name: 'Centre' }).click();
+    await page.getByRole('button', { name: 'Close' }).first().click();
+    const box = await page.locator('.map').boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
+    await page.getByRole('button', { name: 'Close' }).first().click();
+  });
+
+  await t.test('what is replayed draws the past, and moves nothing that is present', async () => {
+    const nowS = Date.now() / 1_000;
+    const sink = (seq: number, replay?: true) => ({ sink: { v: 1, epoch: EPOCH, seq, ...(replay && { replay }) } });
+    const at = (s: number, lat: number) => ({ observed_at: nowS + s, lat, lon: -71.2 });
+    await world.publish('wardragon/drones', drone('drone-replayed', { ...at(-20, 42.5), ...sink(1) }));
+    await line(page, 'replayed').click();
+    await eventually('its place', async () => (await fact(page, 'position').innerText()).startsWith('42.50000'));
+    for (const i of [2, 3, 4]) {
+      await world.publish(
+        'wardragon/drones',
+        drone('drone-replayed', { ...at(-18 + i, 42.5 + i / 100), ...sink(i, true) }),
+      );
+    }
+    await eventually('all are stored', async () => {
+      const { tracks } = await world.json<{ tracks: { points: number }[] }>('/api/tracks?id=drone-replayed');
+      return tracks[0]?.points === 4;
+    });
+    await page.waitForTimeout(1_200);
+    assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
+    await world.publish('wardragon/drones', drone('drone-replayed', { ...at(0, 42.6), ...sink(5) }));
+    await eventually('it moves again', async () => (await fact(page, 'position').innerText()).startsWith('42.60000'));
+    await page.getByRole('button', { name: 'Close' }).first().click();
+  });
+
+  await t.test('filters by kind, by kit and by text', async () => {
+    await page.getByLabel('Drones').uncheck();
+    await eventually('no drone is listed', async () => (await page.locator('.track[data-kind="drone"]').count()) === 0);
+    await page.getByLabel('Drones').check();
+    await page.getByLabel('Heard by').selectOption('wardragon-NEAR');
+    await eventually('only what it heard', async () => (await page.locator('.track').count()) === 1);
+    await page.getByLabel('Heard by').selectOption('');
+    await page.getByLabel('Find').fill('op-7');
+    await eventually('only this operator', async () => (await page.locator('.track').count()) === 1);
+    await page.getByLabel('Find').fill('');
+  });
+
+  await t.test('the slider goes to the past, by keyboard too, and back to now', async () => {
+    const slider = page.getByRole('slider', { name: 'Time that the map shows' });
+    await slider.focus();
+    for (let i = 0; i < 3; i += 1) await page.keyboard.press('ArrowLeft');
+    await page.getByText(/^past: /).waitFor();
+    await page.waitForTimeout(600);
+    await picture(page, 'map-past');
+    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByText(/^now, /).waitFor();
+    await page.locator('.track').nth(3).waitFor();
+  });
+
+  await t.test('the timeline counts by kind, names gaps and replays, and leads to the map', async () => {
+    await page.getByRole('link', { name: 'Timeline' }).click();
+    await page.getByText(/\d+ drone.*at most \d/).waitFor();
+    await page.getByText(/that filled one/).waitFor();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.waitForTimeout(300);
+      await picture(page, `timeline-${colorScheme}`);
+      assert.deepEqual(await faintTexts(page, 7), [], colorScheme);
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.getByLabel('How far back').selectOption('1');
+    const over = page.locator('.chart .u-over').first();
+    await over.scrollIntoViewIfNeeded();
+    const chart = await over.boundingBox();
+    assert.ok(chart, 'there is a chart');
+    await page.mouse.move(chart.x + chart.width * 0.9, chart.y + 40);
+    await page.mouse.click(chart.x + chart.width * 0.9, chart.y + 40);
+    await page.getByText(/^past: /).waitFor();
+    await page.getByRole('button', { name: 'Now' }).click();
+  });
+
+  await t.test('downloads are what is selected', async () => {
+    await page.getByRole('link', { name: 'Downloads' }).click();
+    await page.getByLabel('Drone id').fill('drone-heard-by-three');
+    for (const [name, type] of [
+      ['CSV', /text\/csv/],
+      ['GeoJSON', /json/],
+      ['KML', /kml|xml/],
+    ] as const) {
+      const href = await page.getByRole('link', { name: `Tracks as ${name}` }).getAttribute('href');
+      const answer = await fetch(`${world.url}${href}`);
+      assert.equal(answer.status, 200);
+      assert.match(answer.headers.get('content-type') ?? '', type);
+      const text = await answer.text();
+      assert.match(text, /drone-heard-by-three/);
+      assert.doesNotMatch(text, /drone-replayed/);
+    }
+    await picture(page, 'downloads');
+    assert.deepEqual(await faintTexts(page, 7), []);
+  });
+
+  await t.test('on a phone nothing is wider than the screen', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    for (const view of ['Map', 'Timeline', 'Downloads']) {
+      await page.getByRole('link', { name: view }).click();
+      await page.waitForTimeout(300);
+      await picture(page, `${view.toLowerCase()}-phone`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, view);
+    }
+  });
+
+  assert.deepEqual(troubles, [], 'nothing was refused, thrown or logged as an error');
+  assert.deepEqual(abroad, [], 'nobody else was asked');
+});

@@ -1,0 +1,40 @@
+// `npm run test:browser [-- FILE...]`: the page in a real browser, against a real broker and the built server. Pictures of
+// what it shows are left in screenshots/.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  aptInstall,
+  ensureBuild,
+  ensureDependencies,
+  ensureMosquitto,
+  filesBelow,
+  MissingPart,
+  ROOT,
+  runTool,
+} from './ensure.mjs';
+import { handOver } from './hand-over.mjs';
+
+const FILE_TIMEOUT_MS = 110_000;
+/** Without a font a browser shows boxes, and without these neither Arabic nor an accent. */
+const NEEDED = {
+  chromium: '/usr/bin/chromium',
+  'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
+};
+
+function ensurePackages() {
+  const missing = () => Object.keys(NEEDED).filter((name) => !existsSync(NEEDED[name]));
+  if (missing().length === 0 || (aptInstall(missing()) && missing().length === 0)) return;
+  throw new MissingPart(`as root run: apt-get install -y ${missing().join(' ')}`);
+}
+
+runTool(() => {
+  ensurePackages();
+  ensureDependencies();
+  ensureBuild();
+  ensureMosquitto();
+  const named = process.argv.slice(2);
+  const files =
+    named.length > 0 ? named : filesBelow(join(ROOT, 'test/browser')).filter((file) => file.endsWith('.test.ts'));
+  const options = ['--test-concurrency=1', `--test-timeout=${FILE_TIMEOUT_MS}`, '--test-reporter=spec'];
+  handOver(['--import', 'tsx', '--test', ...options, ...files.sort()], { cwd: ROOT });
+});
