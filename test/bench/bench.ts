@@ -13,6 +13,7 @@ import { measureIntake } from './intake.js';
 import { measureKitCost } from './kit-cost.js';
 import { measureKitMemory } from './kit-memory.js';
 import { measureKitRows } from './kit-rows.js';
+import { measureLatency, measureLatencyInBacklog } from './latency.js';
 import { measurePublish } from './publish.js';
 import { type Bench, measure, type Row } from './row.js';
 import { measureThinLink } from './thin-link.js';
@@ -27,6 +28,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   'kit-rows': measureKitRows,
   'kit-memory': measureKitMemory,
   'ingest-memory': measureIngestMemory,
+  latency: measureLatency,
+  'latency-backlog': measureLatencyInBacklog,
 };
 
 function machine(): Record<string, unknown> {
