@@ -42,27 +42,26 @@ export class PacketReader {
   }
 
   /**
-   * The packets that are whole with this chunk.
+   * The packets that are whole with this chunk, each read when it is asked for; to be asked for all before the next chunk.
    *
    * @throws PayloadError `mqtt` when this is no MQTT, `too-large` for a large packet that is no message: nothing after it
    *   can be read.
    */
-  read(chunk: Buffer): ReadPacket[] {
+  *read(chunk: Buffer): Generator<ReadPacket> {
     const dropped = Math.min(this.skipped, chunk.length);
     this.skipped -= dropped;
-    if (dropped === chunk.length) return [];
+    if (dropped === chunk.length) return;
     this.chunks.push(chunk.subarray(dropped));
     this.held += chunk.length - dropped;
     if (this.held < this.needed) {
       if (this.chunks.length >= MAX_CHUNKS) this.chunks = [Buffer.concat(this.chunks)];
-      return [];
+      return;
     }
     const bytes = this.chunks.length === 1 ? chunk.subarray(dropped) : Buffer.concat(this.chunks);
-    return this.readAll(bytes);
+    yield* this.readAll(bytes);
   }
 
-  private readAll(bytes: Buffer): ReadPacket[] {
-    const found: ReadPacket[] = [];
+  private *readAll(bytes: Buffer): Generator<ReadPacket> {
     let at = 0;
     this.needed = 0;
     while (at < bytes.length) {
@@ -74,14 +73,13 @@ export class PacketReader {
         break;
       }
       const isCut = length > wanted;
-      found.push({ packet: this.parse(bytes, at, header, wanted, isCut), cut: isCut });
+      yield { packet: this.parse(bytes, at, header, wanted, isCut), cut: isCut };
       const here = Math.min(length, bytes.length - at);
       this.skipped = length - here;
       at += here;
     }
     this.held = bytes.length - at;
     this.chunks = this.held === 0 ? [] : [bytes.subarray(at)];
-    return found;
   }
 
   private parse(bytes: Buffer, at: number, header: Header, length: number, isCut: boolean): Packet {
@@ -90,7 +88,9 @@ export class PacketReader {
       throw new PayloadError(`a packet of ${header.bodyBytes} bytes that is no message`, { code: 'too-large' });
     }
     const body = bytes.subarray(at + header.bytes, at + length);
-    const whole = isCut ? Buffer.concat([Buffer.from([type]), varint(body.length), body]) : bytes.subarray(at, at + length);
+    const whole = isCut
+      ? Buffer.concat([Buffer.from([type]), varint(body.length), body])
+      : bytes.subarray(at, at + length);
     try {
       this.parser.parse(whole);
     } catch (thrown: unknown) {

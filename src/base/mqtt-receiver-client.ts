@@ -2,8 +2,17 @@
 // acknowledged once it is dealt with.
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode, toError } from './errors.js';
-import { type IConnectPacket, type IPublishPacket, MAX_PACKET_BYTES, type Packet, PacketReader, packetBytes } from './mqtt-packets.js';
+import {
+  type IConnectPacket,
+  type IPublishPacket,
+  MAX_PACKET_BYTES,
+  type Packet,
+  PacketReader,
+  packetBytes,
+  type ReadPacket,
+} from './mqtt-packets.js';
 import type { CloseCause, PushedMessage, PushHandler } from './mqtt-receiver.js';
 
 export interface ReceiverClientOptions {
@@ -15,13 +24,21 @@ export interface ReceiverClientOptions {
 
 const CONNECT_WITHIN_MS = 10_000;
 const LEAVE_MS = 500;
+/** Some milliseconds' worth. */
+const PACKETS_A_TURN = 256;
 /** Answers that wait for a client who reads none. */
-const MAX_UNREAD_BYTES = 65_536;
+const MAX_UNREAD_BYTES = 262_144;
 /** Of QoS 1 and 2 messages not yet acknowledged [MQTT5-3.2.2.3.3]. */
 const RECEIVE_MAXIMUM = 100;
 
 /** Reason codes [MQTT5-2.4], and those of MQTT 3.1.1 [MQTT-3.2.2.3, MQTT-3.9.3]. */
-const REASON = { notAuthorised: 0x87, noSubscription: 0x11, quotaExceeded: 0x97, protocolError: 0x82, shuttingDown: 0x8b };
+const REASON = {
+  notAuthorised: 0x87,
+  noSubscription: 0x11,
+  quotaExceeded: 0x97,
+  protocolError: 0x82,
+  shuttingDown: 0x8b,
+};
 const RETURN = { wrongVersion: 1, wrongId: 2, subscriptionFailed: 0x80 };
 
 export class ReceiverClient {
@@ -37,7 +54,7 @@ export class ReceiverClient {
     private readonly options: ReceiverClientOptions,
   ) {
     this.connectTimer = setTimeout(() => this.close('silent', 'it did not say CONNECT in time'), CONNECT_WITHIN_MS);
-    socket.on('data', (chunk) => this.take(chunk));
+    socket.on('data', (chunk) => void this.take(chunk));
     socket.on('timeout', () => this.close('silent', 'it was silent for longer than its keepalive'));
     socket.on('error', () => {}); // close follows
     socket.on('close', () => {
@@ -70,27 +87,34 @@ export class ReceiverClient {
     setTimeout(() => this.socket.destroy(), LEAVE_MS).unref();
   }
 
-  private take(chunk: Buffer): void {
-    if (this.isOver) return;
-    const messages: PushedMessage[] = [];
+  /** One chunk at a time, and of it a few packets: whoever floods waits, and the others have their turn. */
+  private async take(chunk: Buffer): Promise<void> {
+    this.socket.pause();
+    const packets = this.reader.read(chunk);
+    for (let isOver = false; !isOver && !this.isOver; ) {
+      const messages: PushedMessage[] = [];
+      isOver = this.handleSome(packets, messages);
+      if (messages.length > 0) {
+        this.lastMessageAtMs = performance.now();
+        await this.options.onMessages(messages);
+      } else await nextTurn();
+    }
+    this.socket.resume();
+  }
+
+  /** True when it was the last of them. */
+  private handleSome(packets: Generator<ReadPacket>, messages: PushedMessage[]): boolean {
     try {
-      for (const { packet, cut } of this.reader.read(chunk)) {
-        this.handle(packet, cut, messages);
-        if (this.isOver) break;
+      for (let count = 0; count < PACKETS_A_TURN && !this.isOver; count += 1) {
+        const { done, value } = packets.next();
+        if (done === true) return true;
+        this.handle(value.packet, value.cut, messages);
       }
     } catch (thrown: unknown) {
       const error = toError(thrown);
       this.close(errorCode(error) === 'too-large' ? 'too-large' : 'no-mqtt', error.message);
     }
-    if (messages.length > 0) void this.hand(messages);
-  }
-
-  /** One chunk at a time: whoever floods waits, and the others have their turn. */
-  private async hand(messages: readonly PushedMessage[]): Promise<void> {
-    this.lastMessageAtMs = performance.now();
-    this.socket.pause();
-    await this.options.onMessages(messages);
-    this.socket.resume();
+    return false;
   }
 
   private handle(packet: Packet, cut: boolean, messages: PushedMessage[]): void {
@@ -118,7 +142,9 @@ export class ReceiverClient {
         this.send({
           cmd: 'suback',
           messageId: packet.messageId ?? 0,
-          granted: packet.subscriptions.map(() => (this.version === 5 ? REASON.notAuthorised : RETURN.subscriptionFailed)),
+          granted: packet.subscriptions.map(() =>
+            this.version === 5 ? REASON.notAuthorised : RETURN.subscriptionFailed,
+          ),
         });
         return;
       case 'unsubscribe':
@@ -174,7 +200,11 @@ export class ReceiverClient {
     this.close('refused', why);
   }
 
-  private publish({ topic, payload, qos, messageId = 0 }: IPublishPacket, cut: boolean, messages: PushedMessage[]): void {
+  private publish(
+    { topic, payload, qos, messageId = 0 }: IPublishPacket,
+    cut: boolean,
+    messages: PushedMessage[],
+  ): void {
     // We offer no topic aliases [MQTT5-3.3.2-8].
     if (topic === '') {
       if (this.version === 5) this.send({ cmd: 'disconnect', reasonCode: REASON.protocolError });
@@ -204,6 +234,11 @@ export class ReceiverClient {
 
   private send(packet: Packet): void {
     if (this.isOver || this.version === null) return;
+    // What is answered at once goes out at once.
+    if (this.socket.writableCorked === 0) {
+      this.socket.cork();
+      process.nextTick(() => this.socket.uncork());
+    }
     this.socket.write(packetBytes(packet, this.version));
     if (this.socket.writableLength > MAX_UNREAD_BYTES) {
       this.options.onClosedByUs('unread', 'it does not read what it is answered');

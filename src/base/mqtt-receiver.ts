@@ -94,7 +94,10 @@ export class MqttReceiver {
       onMessages: this.options.onMessages,
       onSubscribe: (topics) => {
         this.subscriptions += topics.length;
-        this.sayOnce('subscribe', `a client wants to subscribe to ${topics[0] ?? ''}: this endpoint only takes messages`);
+        this.sayOnce(
+          'subscribe',
+          `a client wants to subscribe to ${topics[0] ?? ''}: this endpoint only takes messages`,
+        );
       },
       onClosedByUs: (cause, why) => {
         this.closed[cause] += 1;

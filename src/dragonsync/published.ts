@@ -18,7 +18,8 @@ export function noveltyOfPublished(kind: Kind, message: JsonObject): Novelty {
     const { observed_at: _, ...content } = message;
     return { thing, mark: contentHash(content) };
   }
-  const moving = kind === 'drone' ? (finite(message['last_update_time']) ?? message['observed_at']) : timeOf(kind, message);
+  const moving =
+    kind === 'drone' ? (finite(message['last_update_time']) ?? message['observed_at']) : timeOf(kind, message);
   if (typeof moving !== 'number') throw new PayloadError(`no time: ${shown(message)}`, { code: 'schema' });
   return { thing, mark: String(moving) };
 }

@@ -56,12 +56,21 @@ export class PushLink {
     return this.receiver === null ? this.isLinked : this.receiver.connected > 0;
   }
 
-  status(): Record<string, unknown> {
+  status(): { connected: boolean; problem: string | null; [fact: string]: unknown } {
     const { host, port } = this.options.place;
     const { receiver, problem } = this;
-    const place = { [receiver === null ? 'broker' : 'listen']: `${host}:${port}`, connected: this.isConnected, problem };
+    const place = {
+      [receiver === null ? 'broker' : 'listen']: `${host}:${port}`,
+      connected: this.isConnected,
+      problem,
+    };
     if (receiver === null) return place;
-    return { ...place, clients: receiver.connected, closed: { ...receiver.closed }, subscriptions: receiver.subscriptions };
+    return {
+      ...place,
+      clients: receiver.connected,
+      closed: { ...receiver.closed },
+      subscriptions: receiver.subscriptions,
+    };
   }
 
   /** Another program may have the port, for now: that is no reason to hear nothing at all. */

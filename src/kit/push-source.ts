@@ -6,9 +6,10 @@ import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
 import type { PushedMessage } from '../base/mqtt-receiver.js';
 import type { Kind } from '../schema/kinds.js';
+import type { KitStatus } from '../schema/status.js';
 import { DEFAULT_TOPICS, type ParsedTopic, parseTopic, type TopicNames } from '../schema/topics.js';
 import type { Heard } from './intake.js';
-import { type PushPlace, PushLink } from './push-link.js';
+import { PushLink, type PushPlace } from './push-link.js';
 
 export interface PushSourceOptions {
   readonly place: PushPlace;
@@ -65,7 +66,7 @@ export class PushSource implements Part {
   }
 
   /** What the kit's status says of it. */
-  status(): Record<string, unknown> {
+  status(): NonNullable<KitStatus['source']['push']> {
     const { counts, lastMessageAtMs, link } = this;
     const last_message_at = lastMessageAtMs === null ? null : new Date(lastMessageAtMs).toISOString();
     return { ...link.status(), last_message_at, ...counts };
@@ -158,4 +159,3 @@ function parse({ payload, cut }: PushedMessage): JsonObject {
   if (!isObject(value)) throw new PayloadError('a message that is no object', { code: 'schema' });
   return value;
 }
-

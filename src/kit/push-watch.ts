@@ -58,7 +58,10 @@ export class PushWatch {
 }
 
 /** How the kit's status puts it: `polling` when DragonSync should push and does not, `api-down` when it does only that. */
-export function sourceState(polled: SourceState, push: PushWatch['state'] | null): SourceState | 'polling' | 'api-down' {
+export function sourceState(
+  polled: SourceState,
+  push: PushWatch['state'] | null,
+): SourceState | 'polling' | 'api-down' {
   if (polled === 'ok' && push === 'polling') return 'polling';
   if ((polled === 'down' || polled === 'rate-limited') && push === 'pushing') return 'api-down';
   return polled;

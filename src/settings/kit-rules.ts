@@ -108,14 +108,18 @@ function checkPush(draft: DragonSyncDraft, ours: Broker): void {
   const isSubscriber = local_mqtt_host !== '';
   if (source !== 'mqtt') {
     for (const key of ['listen', 'local_mqtt_host'] as const) {
-      if (draft.values[key] !== KIT_SPEC.DRAGONSYNC[key].default) draft.warn(key, 'has no effect without source = mqtt');
+      if (draft.values[key] !== KIT_SPEC.DRAGONSYNC[key].default)
+        draft.warn(key, 'has no effect without source = mqtt');
     }
     return;
   }
   if (isSubscriber) {
     if (draft.isSet('listen')) draft.warn('listen', 'has no effect: local_mqtt_host names a broker');
     if (exposure(local_mqtt_host, false) !== 'nobody') {
-      draft.warn('local_mqtt_host', `the way to ${local_mqtt_host} is not encrypted, and whoever is on it can make detections up`);
+      draft.warn(
+        'local_mqtt_host',
+        `the way to ${local_mqtt_host} is not encrypted, and whoever is on it can make detections up`,
+      );
     }
     return;
   }

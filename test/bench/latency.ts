@@ -86,7 +86,11 @@ async function latencies(folder: string, apiUrl: string, databaseUrl: string, ba
   if (ms.length < sentAt.size) throw new Error(`${sentAt.size - ms.length} of ${sentAt.size} never came`);
   ms.sort((a, b) => a - b);
   const quantile = (share: number): number => ms[Math.floor(ms.length * share)] ?? Number.NaN;
-  return { ours: quantile(0.5), yardstick: quantile(0.99), note: `${ms.length} messages, the last after ${ms.at(-1)} ms` };
+  return {
+    ours: quantile(0.5),
+    yardstick: quantile(0.99),
+    note: `${ms.length} messages, the last after ${ms.at(-1)} ms`,
+  };
 }
 
 async function drained(counter: Counter, backlog: number): Promise<boolean> {

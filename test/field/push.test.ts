@@ -154,7 +154,11 @@ describe("DragonSync's own client at the kit's endpoint", () => {
     pusher.storm(drone('drone-1'));
     await eventually('pushing again', async () => (await status()).source.state === 'ok');
     const words = kit.log().match(/DragonSync pushes (over MQTT|nothing)/g);
-    assert.deepEqual(words, ['DragonSync pushes over MQTT', 'DragonSync pushes nothing', 'DragonSync pushes over MQTT']);
+    assert.deepEqual(words, [
+      'DragonSync pushes over MQTT',
+      'DragonSync pushes nothing',
+      'DragonSync pushes over MQTT',
+    ]);
   });
 });
 
@@ -278,7 +282,10 @@ describe('a flood at the endpoint', () => {
     assert.ok(peakMib < 160, `${peakMib} MiB`);
     assert.ok(Number(source['invalid']) > 10_000, `${String(source['invalid'])} invalid`);
     assert.ok(counts.accepted > 500, 'spoofed drones are detections too');
-    const { subscriptions, closed } = source.push as unknown as { subscriptions: number; closed: Record<string, number> };
+    const { subscriptions, closed } = source.push as unknown as {
+      subscriptions: number;
+      closed: Record<string, number>;
+    };
     assert.ok(subscriptions > 50);
     assert.ok(Number(closed['no-mqtt']) >= 1);
     // Each sort of nonsense has one line.

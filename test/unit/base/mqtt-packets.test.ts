@@ -2,13 +2,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { errorCode } from '../../../src/base/errors.js';
-import { MAX_PACKET_BYTES, type Packet, PacketReader, packetBytes } from '../../../src/base/mqtt-packets.js';
+import {
+  MAX_PACKET_BYTES,
+  type Packet,
+  PacketReader,
+  packetBytes,
+  type ReadPacket,
+} from '../../../src/base/mqtt-packets.js';
 
 const CONNECT: Packet = { cmd: 'connect', clientId: 'c', protocolVersion: 5, clean: true, keepalive: 60 };
 
 function message(topic: string, payload: string | Buffer): Packet {
   return { cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false };
 }
+
+const readAll = (reader: PacketReader, bytes: Buffer): ReadPacket[] => [...reader.read(bytes)];
 
 function topicsOf(reader: PacketReader, bytes: Buffer, pieceBytes: number): string[] {
   const found: string[] = [];
@@ -38,10 +46,14 @@ describe('packets', () => {
   test('beyond the limit are cut, whatever their size, and the next is whole', () => {
     for (const pieceBytes of [1_000, 65_536, 5_000_000]) {
       const reader = new PacketReader();
-      reader.read(packetBytes(CONNECT, 5));
-      const bytes = Buffer.concat([packetBytes(message('large', Buffer.alloc(1_000_000, 'x')), 5), packetBytes(message('b', 'y'), 5)]);
+      readAll(reader, packetBytes(CONNECT, 5));
+      const bytes = Buffer.concat([
+        packetBytes(message('large', Buffer.alloc(1_000_000, 'x')), 5),
+        packetBytes(message('b', 'y'), 5),
+      ]);
       const found = [];
-      for (let at = 0; at < bytes.length; at += pieceBytes) found.push(...reader.read(bytes.subarray(at, at + pieceBytes)));
+      for (let at = 0; at < bytes.length; at += pieceBytes)
+        found.push(...reader.read(bytes.subarray(at, at + pieceBytes)));
       const shown = found.map(({ packet, cut }) => [
         packet.cmd === 'publish' && [packet.topic, packet.payload.length < MAX_PACKET_BYTES],
         cut,
@@ -55,9 +67,12 @@ describe('packets', () => {
 
   test('that are large and no message are an error at once', () => {
     const reader = new PacketReader();
-    reader.read(packetBytes(CONNECT, 5));
+    readAll(reader, packetBytes(CONNECT, 5));
     const subscribe = Buffer.concat([Buffer.from([0x82, 0xc0, 0x84, 0x3d]), Buffer.alloc(MAX_PACKET_BYTES)]);
-    assert.throws(() => reader.read(subscribe), (thrown) => errorCode(thrown) === 'too-large');
+    assert.throws(
+      () => readAll(reader, subscribe),
+      (thrown) => errorCode(thrown) === 'too-large',
+    );
   });
 
   const junk: [what: string, bytes: Buffer][] = [
@@ -71,7 +86,10 @@ describe('packets', () => {
   ];
   for (const [what, bytes] of junk) {
     test(`that are none are an error: ${what}`, () => {
-      assert.throws(() => new PacketReader().read(bytes), (thrown) => errorCode(thrown) === 'mqtt');
+      assert.throws(
+        () => readAll(new PacketReader(), bytes),
+        (thrown) => errorCode(thrown) === 'mqtt',
+      );
     });
   }
 
@@ -83,10 +101,13 @@ describe('packets', () => {
     };
     for (let round = 0; round < 2_000; round += 1) {
       const reader = new PacketReader();
-      reader.read(packetBytes(CONNECT, 5));
+      readAll(reader, packetBytes(CONNECT, 5));
       try {
         for (let i = 0; i < 5; i += 1) {
-          reader.read(Buffer.from(Array.from({ length: Math.ceil(random() * 60) }, () => Math.floor(random() * 256))));
+          readAll(
+            reader,
+            Buffer.from(Array.from({ length: Math.ceil(random() * 60) }, () => Math.floor(random() * 256))),
+          );
         }
       } catch (thrown: unknown) {
         assert.ok(['mqtt', 'too-large'].includes(errorCode(thrown)), String(thrown));

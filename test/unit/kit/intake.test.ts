@@ -1,7 +1,7 @@
 // What DragonSync shows and what it pushes, through the one door: each observation once, whichever way it came.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type JsonObject, parseJson } from '../../../src/base/json.js';
 import { noveltyOf, splitTracks } from '../../../src/dragonsync/normalise.js';
 import { noveltyOfPublished } from '../../../src/dragonsync/published.js';
@@ -145,11 +145,14 @@ describe('what is merged into an observation later', () => {
       }
     }
     const rows = spool.read(0, spool.lastId(), 100).map(({ body }) => JSON.parse(body) as JsonObject);
-    assert.deepEqual(rows.map((row) => [row['pilot_lat'], row['home_lat']]), [
-      [0, undefined],
-      [42.2, undefined],
-      [42.2, 42.3],
-    ]);
+    assert.deepEqual(
+      rows.map((row) => [row['pilot_lat'], row['home_lat']]),
+      [
+        [0, undefined],
+        [42.2, undefined],
+        [42.2, 42.3],
+      ],
+    );
   });
 
   test('within one commit is one row', (t) => {

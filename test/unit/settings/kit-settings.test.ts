@@ -312,8 +312,18 @@ describe("DragonSync's own MQTT as the source", () => {
     assert.equal(sourceIs(t, ...listen).settings.DRAGONSYNC.listen, '127.0.0.1:1884');
     assert.deepEqual(warningsOf(sourceIs(t, ...listen)), []);
     assert.deepEqual(warningsOf(sourceIs(t, 'listen = [::1]:1884')), []);
-    assert.match(warningsOf(sourceIs(t, 'listen = 0.0.0.0:1884')).join(), /listen: 0\.0\.0\.0 can be reached from other/);
-    for (const wrong of ['127.0.0.1', ':1883', '127.0.0.1:0', '127.0.0.1:65536', 'mqtt://127.0.0.1:1883', '::1:1883x']) {
+    assert.match(
+      warningsOf(sourceIs(t, 'listen = 0.0.0.0:1884')).join(),
+      /listen: 0\.0\.0\.0 can be reached from other/,
+    );
+    for (const wrong of [
+      '127.0.0.1',
+      ':1883',
+      '127.0.0.1:0',
+      '127.0.0.1:65536',
+      'mqtt://127.0.0.1:1883',
+      '::1:1883x',
+    ]) {
       const [error] = errorsOf(() => sourceIs(t, `listen = ${wrong}`));
       assert.match(error ?? '', /listen: .* is no address with a port/, wrong);
     }

@@ -105,7 +105,12 @@ describe('a DragonSync that should push', () => {
     const off = { enabled: false, host: '127.0.0.1', port: 1883 };
     assertCheck(await checkPushing(dragonSync(off), here, resolve), 'warn', /is off/, fix);
     const elsewhere = { enabled: true, host: '127.0.0.1', port: 1884 };
-    assertCheck(await checkPushing(dragonSync(elsewhere), here, resolve), 'warn', /publishes to 127\.0\.0\.1:1884/, fix);
+    assertCheck(
+      await checkPushing(dragonSync(elsewhere), here, resolve),
+      'warn',
+      /publishes to 127\.0\.0\.1:1884/,
+      fix,
+    );
     const fails = { config: () => Promise.reject(new Error('no')) };
     assertCheck(await checkPushing(fails, here, resolve), 'warn', /does not tell/, fix);
   });
