@@ -12,7 +12,7 @@ import { type KitSettings, loadKitSettings } from '../settings/kit-settings.js';
 import { describeProblem, type Problem } from '../settings/problems.js';
 import { redactUrl } from '../settings/redaction.js';
 import { loadServerSettings } from '../settings/server-settings.js';
-import { linkOf } from './kit.js';
+import { linkOf, pushPlace } from './kit.js';
 import { spoolOptions } from './spool-settings.js';
 import { toJson } from './terminal.js';
 import { topicsOf } from './topics.js';
@@ -127,6 +127,7 @@ function kitDoctor(settings: KitSettings, running: { asked: boolean }): KitDocto
     spool: { path: SPOOL.path, maxBytes: limits.maxBytes, minFreeBytes: limits.minFreeBytes },
     apiUrl: DRAGONSYNC.api_url,
     api: new DragonSyncApi({ baseUrl: DRAGONSYNC.api_url, localAddress: DOCTORS_ADDRESS }),
+    push: pushPlace(DRAGONSYNC),
     kitId: KIT.kit_id,
     kitIdFile: KIT_ID_FILE,
     broker,

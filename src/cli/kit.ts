@@ -5,8 +5,10 @@ import type { Qos } from '../base/mqtt-link.js';
 import { DragonSyncApi } from '../dragonsync/api-client.js';
 import { KIT_ID_FILE } from '../kit/identity.js';
 import { Kit, type KitOptions } from '../kit/kit.js';
+import type { PushPlace } from '../kit/push-link.js';
 import type { Kind } from '../schema/kinds.js';
 import { DEFAULT_TOPICS } from '../schema/topics.js';
+import { addressOf } from '../settings/hosts.js';
 import type { KitSettings } from '../settings/kit-settings.js';
 import { loadKitSettings } from '../settings/kit-settings.js';
 import { describeProblem } from '../settings/problems.js';
@@ -39,6 +41,7 @@ export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOpt
     spoolPath: SPOOL.path,
     source: new DragonSyncApi({ baseUrl: DRAGONSYNC.api_url, localAddress: DRAGONSYNC.api_local_address }),
     pollMs: DRAGONSYNC.api_poll_s * 1_000,
+    push: pushPlace(DRAGONSYNC),
     aircraftIntervalMs: DRAGONSYNC.aircraft_interval_s * 1_000,
     ...linkOf(MQTT),
     drainRateKbps: MQTT.mqtt_drain_rate_kbps,
@@ -48,6 +51,14 @@ export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOpt
     onCorrupt,
     log,
   };
+}
+
+/** Where DragonSync's own MQTT is to be had; null with source = api. */
+export function pushPlace(settings: KitSettings['DRAGONSYNC']): PushPlace | null {
+  const { source, listen, local_mqtt_host, local_mqtt_port } = settings;
+  if (source !== 'mqtt') return null;
+  if (local_mqtt_host !== '') return { host: local_mqtt_host, port: local_mqtt_port, isShared: true };
+  return { ...(addressOf(listen) ?? { host: '127.0.0.1', port: 1883 }), isShared: false };
 }
 
 type LinkSettings = Pick<KitOptions, 'kinds' | 'broker' | 'topics' | 'qos' | 'delivery' | 'wires' | 'perDrone'>;

@@ -105,6 +105,11 @@ function problems(report: StatusReport): string[] {
   return found;
 }
 
+const SOURCE_WORDS: Readonly<Record<string, string>> = {
+  polling: 'it pushes nothing over MQTT; its API is polled, with the delay that this has',
+  'api-down': 'it pushes over MQTT, but its API does not answer: no aircraft',
+};
+
 function runningProblems({ link, source, counts }: KitStatus): string[] {
   const found: string[] = [];
   if (link.enabled === true && !link.connected) {
@@ -119,7 +124,9 @@ function runningProblems({ link, source, counts }: KitStatus): string[] {
   if (link.connected && link.delivery === 'database' && link.served === false) {
     found.push('no server is there: everything stays in the spool');
   }
-  if (source.state !== 'ok') found.push(`DragonSync: ${source.state}`);
+  if (source.state !== 'ok') found.push(`DragonSync: ${SOURCE_WORDS[source.state] ?? source.state}`);
+  const problem = source.push?.problem;
+  if (typeof problem === 'string') found.push(problem);
   if (typeof source['kit_id_conflict'] === 'string')
     found.push(`another kit id was found: ${source['kit_id_conflict']}`);
   if (counts.refused > 0) found.push(`a full spool has refused observations ${counts.refused} times`);

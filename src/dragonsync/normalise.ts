@@ -55,8 +55,10 @@ export function noveltyOf(kind: Kind, entry: JsonObject): Novelty {
   }
   const moving = kind === 'signal' ? entry['observed_at'] : entry['last_update_time'];
   if (typeof moving !== 'number') throw new PayloadError(`no time: ${shown(entry)}`, { code: 'schema' });
+  // Of the kit's health DragonSync's sink tells whole seconds only.
+  if (kind === 'system') return { thing: thingOf(kind, entry), mark: String(Math.trunc(moving)) };
   const key = kind === 'drone' ? 'id' : 'uid';
-  if (kind !== 'system' && !isId(entry[key])) throw new PayloadError(`no ${key}: ${shown(entry)}`, { code: 'schema' });
+  if (!isId(entry[key])) throw new PayloadError(`no ${key}: ${shown(entry)}`, { code: 'schema' });
   return { thing: thingOf(kind, entry), mark: String(moving) };
 }
 
@@ -173,11 +175,11 @@ function icaoOf(entry: JsonObject): string {
   return found.toUpperCase();
 }
 
-function isId(value: unknown): value is string {
+export function isId(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= 512;
 }
 
-function finite(value: unknown): number | null {
+export function finite(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
@@ -191,6 +193,6 @@ function tenth(value: unknown): number | null {
   return rounded / 10;
 }
 
-function shown(entry: JsonObject): string {
+export function shown(entry: JsonObject): string {
   return JSON.stringify(entry).slice(0, 120);
 }

@@ -18,6 +18,8 @@ export interface IdentityOptions {
 export class Identity {
   /** A kit id that was found later and differs from the fixed one: a cloned disk, or a changed setting. */
   conflict: string | null = null;
+  /** What our own DragonSync calls the kit; a setting may call it otherwise. */
+  private dragonSyncs: string | null = null;
   private readonly waiters: ((kitId: string) => void)[] = [];
 
   constructor(private readonly options: IdentityOptions) {}
@@ -35,7 +37,17 @@ export class Identity {
 
   /** DragonSync's `/status` names the kit in `uid` (its `kit_id` is not there in practice). */
   offerStatus(uid: unknown): void {
-    if (this.options.configured === null && isKitId(uid)) this.offer(uid);
+    if (!isKitId(uid)) return;
+    this.dragonSyncs = uid;
+    if (this.options.configured === null) this.offer(uid);
+  }
+
+  /** Whether a message that names its kit is this kit's; one that names none is. Of a kit not known yet none is. */
+  isOurs(named: unknown): boolean {
+    if (!isKitId(named)) return true;
+    if (named === this.dragonSyncs || named === this.current()) return true;
+    // Under a name that was given to it, only DragonSync can tell what else it is called.
+    return this.options.configured !== null && this.dragonSyncs === null;
   }
 
   /** Resolves when the kit id is known. */

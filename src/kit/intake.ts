@@ -1,16 +1,26 @@
 // From what DragonSync shows to what is new: each observation becomes one row, once, also after a restart.
-import { PayloadError, SpoolError, toError } from '../base/errors.js';
+import { errorCode, PayloadError, SpoolError, toError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import type { Logger } from '../base/log.js';
 import { noveltyOf, toMessage } from '../dragonsync/normalise.js';
+import { fromPublished, noveltyOfPublished } from '../dragonsync/published.js';
 import type { Kind } from '../schema/kinds.js';
+import { contentHash } from '../schema/messages.js';
 import type { NewRow, Spool, SpoolRow } from '../spool/spool.js';
 import { classOf, kindOf } from './classes.js';
+import { Recent } from './recent.js';
 
-/** One entry of DragonSync's API. */
+/** One entry of DragonSync's API, or one message that it pushed over MQTT. */
 export interface Heard {
   readonly kind: Kind;
   readonly entry: JsonObject;
+  readonly pushed?: true;
+}
+
+/** A row, and the digest of a pushed message. */
+interface Fresh {
+  readonly row: NewRow;
+  readonly content: string | null;
 }
 
 export interface Accepted {
@@ -29,7 +39,11 @@ export interface IntakeOptions {
 
 /** More aircraft than one receiver hears. */
 const MAX_AIRCRAFT = 10_000;
-const MAX_COMPLAINTS = 100;
+/** Of one observation DragonSync pushes two or three that differ; whoever pushes more makes them up. */
+const MAX_CONTENTS = 8;
+
+const SHOWN = { noveltyOf, toMessage };
+const PUSHED = { noveltyOf: noveltyOfPublished, toMessage: fromPublished };
 
 export class Intake {
   /** Entries that are no detection: without an id, of a shape nobody knows, or larger than a spool takes. */
@@ -37,6 +51,7 @@ export class Intake {
   /** Observations that a full spool did not take; each is offered again while DragonSync still shows it. */
   refused = 0;
   private readonly aircraftAt = new Map<string, number>();
+  private readonly recent = new Recent();
   private readonly complaints = new Set<string>();
   private readonly monotonicMs: () => number;
 
@@ -50,15 +65,17 @@ export class Intake {
    * @throws SpoolError when the spool took nothing.
    */
   take(heard: readonly Heard[]): Accepted[] {
-    const fresh = new Map<string, NewRow>();
-    for (const { kind, entry } of heard) {
-      const row = this.newRow(kind, entry);
-      if (row !== null) fresh.set(`${row.class} ${row.thing}`, row);
+    const found = new Map<string, Fresh>();
+    for (const one of heard) {
+      const fresh = this.fresh(one);
+      // Of an aircraft the last state of those that came at once, of others each observation.
+      if (fresh !== null) found.set(one.kind === 'aircraft' ? thingKey(fresh.row) : observationKey(fresh.row), fresh);
     }
-    const rows = [...fresh.values()];
+    const fresh = [...found.values()];
+    const rows = fresh.map(({ row }) => row);
     try {
       const accepted = this.options.spool.accept(rows);
-      this.rememberAircraft(rows.slice(0, accepted.length));
+      this.remember(fresh.slice(0, accepted.length));
       this.refused += rows.length - accepted.length;
       return accepted.map((row, i) => ({ kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row }));
     } catch (error: unknown) {
@@ -67,17 +84,33 @@ export class Intake {
     }
   }
 
-  private newRow(kind: Kind, entry: JsonObject): NewRow | null {
+  /** Something came that is no detection: counted every time, said once of each sort. */
+  complain(kind: Kind, error: Error): void {
+    this.invalid += 1;
+    const complaint = `${kind} ${errorCode(error)}`;
+    if (this.complaints.has(complaint)) return;
+    this.complaints.add(complaint);
+    this.options.log.warn({ kind }, `DragonSync shows an entry that is no detection: ${error.message}`);
+  }
+
+  private fresh({ kind, entry, pushed }: Heard): Fresh | null {
     const { spool } = this.options;
+    const form = pushed === true ? PUSHED : SHOWN;
     try {
-      const { thing, mark } = noveltyOf(kind, entry);
+      const { thing, mark } = form.noveltyOf(kind, entry);
       const rowClass = classOf(kind);
-      if (spool.lastMark(rowClass, thing) === mark) return null;
+      // An aircraft's mark is its content, and may come again; with other things it is a time.
+      const known = kind === 'aircraft' ? undefined : this.recent.find(thingKey({ class: rowClass, thing }), mark);
+      if (known === undefined && spool.lastMark(rowClass, thing) === mark) return null;
+      if (known !== undefined && (pushed !== true || known.contents === null)) return null;
       if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
-      const body = JSON.stringify(toMessage(kind, entry));
+      const body = JSON.stringify(form.toMessage(kind, entry));
+      const content = pushed === true ? contentHash(body) : null;
+      // DragonSync's sink merges pilot, home and look-ups into what it sent before, under the same time.
+      if (content !== null && known?.contents && !isMore(known.contents, content)) return null;
       const bytes = Buffer.byteLength(body);
       if (bytes > spool.maxBodyBytes) throw new PayloadError(`${bytes} bytes are too large`, { code: 'too-large' });
-      return { class: rowClass, thing, mark, body };
+      return { row: { class: rowClass, thing, mark, body }, content };
     } catch (thrown: unknown) {
       if (thrown instanceof SpoolError) throw thrown;
       this.complain(kind, toError(thrown));
@@ -90,19 +123,23 @@ export class Intake {
     return last !== undefined && this.monotonicMs() - last < this.options.aircraftIntervalMs;
   }
 
-  private rememberAircraft(rows: readonly NewRow[]): void {
-    for (const { class: c, thing } of rows) {
-      if (c === classOf('aircraft')) this.aircraftAt.set(thing, this.monotonicMs());
+  private remember(accepted: readonly Fresh[]): void {
+    for (const { row, content } of accepted) {
+      if (row.class === classOf('aircraft')) this.aircraftAt.set(row.thing, this.monotonicMs());
+      else this.recent.add(thingKey(row), row.mark, content);
     }
     if (this.aircraftAt.size > MAX_AIRCRAFT) this.aircraftAt.clear();
   }
+}
 
-  /** Counted every time, said once. */
-  private complain(kind: Kind, error: Error): void {
-    this.invalid += 1;
-    const complaint = `${kind}: ${error.message}`;
-    if (this.complaints.has(complaint) || this.complaints.size >= MAX_COMPLAINTS) return;
-    this.complaints.add(complaint);
-    this.options.log.warn({ kind }, `DragonSync shows an entry that is no detection: ${error.message}`);
-  }
+function thingKey({ class: c, thing }: Pick<NewRow, 'class' | 'thing'>): string {
+  return `${c} ${thing}`;
+}
+
+function observationKey(row: NewRow): string {
+  return `${row.mark} ${thingKey(row)}`;
+}
+
+function isMore(contents: ReadonlySet<string>, content: string): boolean {
+  return contents.size < MAX_CONTENTS && !contents.has(content);
 }

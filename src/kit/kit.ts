@@ -1,4 +1,4 @@
-// The kit role: DragonSync's API in, the spool in the middle, MQTT out.
+// The kit role: DragonSync's API and what it pushes in, the spool in the middle, MQTT out.
 import { errorCode, toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
@@ -17,6 +17,9 @@ import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
 import { type DragonSyncSource, Poller } from './poller.js';
 import { Publisher } from './publisher.js';
+import type { PushPlace } from './push-link.js';
+import { PushSource } from './push-source.js';
+import { PushWatch, sourceState } from './push-watch.js';
 import { type PerDrone, States } from './states.js';
 import { buildCondition, type KitCondition, ledgerOf } from './status.js';
 import { StatusReporter } from './status-reporter.js';
@@ -29,6 +32,8 @@ export interface KitOptions {
   readonly spoolPath: string;
   readonly source: DragonSyncSource;
   readonly pollMs: number;
+  /** Where DragonSync pushes besides; null when it is only polled. */
+  readonly push: PushPlace | null;
   readonly aircraftIntervalMs: number;
   /** Kinds that are not wanted are not accepted. */
   readonly kinds: ReadonlySet<Kind>;
@@ -59,6 +64,7 @@ export class Kit implements Part {
   private readonly intake: Intake;
   private readonly publisher: Publisher;
   private readonly poller: Poller;
+  private readonly push: { readonly source: PushSource; readonly watch: PushWatch } | null;
   private readonly uplink: Uplink | null;
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
@@ -100,12 +106,30 @@ export class Kit implements Part {
     this.poller = new Poller({
       source,
       pollMs,
-      take: (heard) => this.take(heard),
+      take: (heard) => this.polled(heard),
       onStatus: (status) => this.identity.offerStatus(status['uid']),
       log,
     });
+    this.push = options.push && this.makePush(options.push);
     this.uplink = options.broker && this.makeUplink(options.broker);
     this.statusServer = options.statusPort === null ? null : this.makeStatusServer(options.statusPort);
+  }
+
+  private makePush(place: PushPlace): { source: PushSource; watch: PushWatch } {
+    const { topics, log } = this.options;
+    const watch = new PushWatch({ isConnected: () => source.isConnected, log });
+    const source = new PushSource({
+      place,
+      topics,
+      take: (heard) => this.pushed(heard),
+      isOurs: (named) => this.identity.isOurs(named),
+      wantsAircraft: () => this.poller.state !== 'ok',
+      onPushed: (kind) => watch.pushed(kind),
+      onKitId: (uid) => this.identity.offerStatus(uid),
+      onInvalid: (kind, error) => this.intake.complain(kind, error),
+      log,
+    });
+    return { source, watch };
   }
 
   private makeStatusServer(port: number): StatusServer {
@@ -156,6 +180,7 @@ export class Kit implements Part {
     await this.statusServer?.start();
     await this.control.start();
     this.uplink?.start();
+    this.push?.source.start();
     this.poller.start();
     this.maintainTimer = setInterval(() => this.maintain(), MAINTAIN_EVERY_MS);
   }
@@ -163,6 +188,7 @@ export class Kit implements Part {
   /** Intake first, then what is under way, then the spool: the rest is there at the next start. */
   async stop(): Promise<void> {
     clearInterval(this.maintainTimer);
+    await this.push?.source.stop();
     await this.poller.stop();
     await this.uplink?.stop();
     await this.control.stop();
@@ -211,21 +237,34 @@ export class Kit implements Part {
         ...(this.options.broker?.tls?.insecure === true ? { tls_insecure: true } : {}),
       },
       source: {
-        state: this.poller.state,
+        state: sourceState(this.poller.state, this.push?.watch.state ?? null),
         last_answer_at: this.poller.lastAnswerAtMs === null ? null : new Date(this.poller.lastAnswerAtMs).toISOString(),
         invalid: this.intake.invalid,
         kit_id_conflict: this.identity.conflict,
+        ...(this.push === null ? {} : { push: this.push.source.status() }),
       },
     });
   }
 
-  private take(heard: readonly Heard[]): void {
+  private polled(heard: readonly Heard[]): void {
+    const accepted = this.take(heard);
+    this.push?.watch.polled(accepted.map(({ kind }) => kind));
+  }
+
+  /** False when a full spool did not take all of it. */
+  private pushed(heard: readonly Heard[]): boolean {
+    const { refused } = this.intake;
+    this.take(heard);
+    return this.intake.refused === refused;
+  }
+
+  private take(heard: readonly Heard[]): Accepted[] {
     const accepted = this.accept(heard.filter(({ kind }) => this.options.kinds.has(kind)));
-    if (accepted.length === 0) return;
+    if (accepted.length === 0) return accepted;
     this.publisher.wake();
     const kitId = this.identity.current();
-    if (kitId === null) return;
-    for (const one of accepted) this.statesOf(kitId).accepted(one);
+    if (kitId !== null) for (const one of accepted) this.statesOf(kitId).accepted(one);
+    return accepted;
   }
 
   private accept(heard: readonly Heard[]): Accepted[] {

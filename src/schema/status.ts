@@ -67,6 +67,20 @@ export const kitStatus = z.looseObject({
     denied: z.array(z.string()).optional(),
     published: z.partialRecord(z.enum(KINDS), count).optional(),
   }),
-  source: z.looseObject({ state: z.string() }),
+  source: z.looseObject({
+    state: z.string(),
+    /** With source = mqtt: what DragonSync pushes itself, and how it gets here. */
+    push: z
+      .looseObject({
+        connected: z.boolean(),
+        /** Why there is no way for it. */
+        problem: z.string().nullable(),
+        last_message_at: z.string().nullable(),
+        /** Of DragonSync's, news or not; and what was of no use. */
+        messages: count,
+        others: count,
+      })
+      .optional(),
+  }),
 });
 export type KitStatus = z.infer<typeof kitStatus>;

@@ -24,6 +24,15 @@ export function isPrivate(host: string): boolean {
   return isIP(bare) === 0 ? PRIVATE_NAME.test(bare) : isIn(PRIVATE, bare);
 }
 
+const ADDRESS = /^(?:\[([\da-f:]+)\]|([\da-z.-]+)):(\d{1,5})$/i;
+
+/** `host:port` or `[v6]:port`; null when it is neither. */
+export function addressOf(text: string): { host: string; port: number } | null {
+  const [, v6, host = v6, digits] = ADDRESS.exec(text) ?? [];
+  const port = Number(digits);
+  return host === undefined || port < 1 || port > 65_535 ? null : { host, port };
+}
+
 function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }

@@ -1,7 +1,7 @@
 // What several of the kit's settings must be together.
 import type { Draft } from './draft.js';
-import { isLoopback } from './hosts.js';
-import { hostOf, type KIT_SPEC } from './kit-spec.js';
+import { addressOf, isLoopback } from './hosts.js';
+import { hostOf, KIT_SPEC } from './kit-spec.js';
 import { checkTls, exposure } from './link-rules.js';
 import { topicConflicts } from './topic-rules.js';
 
@@ -91,10 +91,45 @@ function checkTopics(draft: MqttDraft): void {
   }
 }
 
-export function checkDragonSync(draft: DragonSyncDraft): void {
+export function checkDragonSync(draft: DragonSyncDraft, ours: Broker): void {
+  checkPush(draft, ours);
   const { api_url, api_local_address } = draft.values;
   if (draft.failed.has('api_url') || isLoopback(hostOf(api_url))) return;
   if (draft.isSet('api_local_address') && api_local_address !== '') {
     draft.warn('api_local_address', 'has no effect: api_url is on another machine');
+  }
+}
+
+/** What we publish to. */
+type Broker = Pick<MqttDraft['values'], 'mqtt_enabled' | 'mqtt_host' | 'mqtt_port'>;
+
+function checkPush(draft: DragonSyncDraft, ours: Broker): void {
+  const { source, listen, local_mqtt_host } = draft.values;
+  const isSubscriber = local_mqtt_host !== '';
+  if (source !== 'mqtt') {
+    for (const key of ['listen', 'local_mqtt_host'] as const) {
+      if (draft.values[key] !== KIT_SPEC.DRAGONSYNC[key].default)
+        draft.warn(key, 'has no effect without source = mqtt');
+    }
+    return;
+  }
+  if (isSubscriber) {
+    if (draft.isSet('listen')) draft.warn('listen', 'has no effect: local_mqtt_host names a broker');
+    if (exposure(local_mqtt_host, false) !== 'nobody') {
+      draft.warn(
+        'local_mqtt_host',
+        `the way to ${local_mqtt_host} is not encrypted, and whoever is on it can make detections up`,
+      );
+    }
+    return;
+  }
+  const place = addressOf(listen);
+  if (draft.failed.has('listen') || place === null) return;
+  if (!isLoopback(place.host)) {
+    draft.warn('listen', `${place.host} can be reached from other machines: they can make detections up`);
+  }
+  if (ours.mqtt_enabled && isLoopback(ours.mqtt_host) && ours.mqtt_port === place.port) {
+    const expected = 'local_mqtt_host and local_mqtt_port of that broker, or another port here and in DragonSync';
+    draft.fail('listen', `${listen} is where mqtt_host and mqtt_port expect a broker`, expected);
   }
 }

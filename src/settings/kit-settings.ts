@@ -38,7 +38,7 @@ export function loadKitSettings(path: string): Loaded<KitSettings> {
     KIT: draft('KIT', KIT_SPEC.KIT),
   };
   checkMqtt(drafts.MQTT, ini.isDragonSyncs);
-  checkDragonSync(drafts.DRAGONSYNC);
+  checkDragonSync(drafts.DRAGONSYNC, drafts.MQTT.values);
   problems.throwErrors(`correct this, then try again with: dragonsink config check --config ${path}`);
   const { MQTT, DRAGONSYNC, SPOOL, KIT } = drafts;
   const settings = { MQTT: MQTT.values, DRAGONSYNC: DRAGONSYNC.values, SPOOL: SPOOL.values, KIT: KIT.values };

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../base/log.js';
 import { isKitId, UNKNOWN_KIT } from '../schema/kit-id.js';
-import { isLoopback } from './hosts.js';
+import { addressOf, isLoopback } from './hosts.js';
 import { MQTT_SPEC } from './mqtt-spec.js';
 import { quote } from './problems.js';
 import { choice, decimal, host, type Parsed, path, text, whole } from './spec.js';
@@ -13,8 +13,7 @@ const DRAGONSYNC = {
   source: choice({
     choices: ['api', 'mqtt'],
     default: 'api',
-    unavailable: ['mqtt'],
-    doc: 'Where detections are taken from: the HTTP API of DragonSync, or its own MQTT.',
+    doc: 'Where detections are taken from: the HTTP API of DragonSync, which is polled; or its own MQTT, without delay, and the API for what it does not push.',
   }),
   api_url: text({
     default: 'http://127.0.0.1:8088',
@@ -44,21 +43,20 @@ const DRAGONSYNC = {
   }),
   listen: text({
     default: '127.0.0.1:1883',
-    unavailable: true,
-    expected: 'an address and a port as 127.0.0.1:1883',
-    check: (raw) => (/^[^\s/]+:\d{1,5}$/.test(raw) ? { value: raw } : { wrong: `${quote(raw)} has no port` }),
-    doc: "Where DragonSync's own MQTT is listened for, with source = mqtt.",
+    expected: 'an address of this kit and a port as 127.0.0.1:1883',
+    check: (raw) => {
+      return addressOf(raw) === null ? { wrong: `${quote(raw)} is no address with a port` } : { value: raw };
+    },
+    doc: "Where DragonSync's own MQTT is listened for, with source = mqtt. Whoever reaches it can make detections up.",
   }),
   local_mqtt_host: host({
     default: '',
-    unavailable: true,
     doc: "The host of the broker that DragonSync publishes to, with source = mqtt; empty for dragonsink's own listener.",
   }),
   local_mqtt_port: whole({
     default: 1883,
     min: 1,
     max: 65_535,
-    unavailable: true,
     doc: 'The port of that broker.',
   }),
 } as const;

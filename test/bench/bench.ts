@@ -14,6 +14,7 @@ import { measureKitCost } from './kit-cost.js';
 import { measureKitMemory } from './kit-memory.js';
 import { measureKitRows } from './kit-rows.js';
 import { measurePages } from './pages.js';
+import { measureLatency, measureLatencyInBacklog } from './latency.js';
 import { measurePublish } from './publish.js';
 import { type Bench, measure, type Row } from './row.js';
 import { measureThinLink } from './thin-link.js';
@@ -29,6 +30,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   'kit-memory': measureKitMemory,
   'ingest-memory': measureIngestMemory,
   pages: measurePages,
+  latency: measureLatency,
+  'latency-backlog': measureLatencyInBacklog,
 };
 
 function machine(): Record<string, unknown> {

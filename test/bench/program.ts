@@ -80,6 +80,8 @@ export async function startServer(databaseUrl: string, brokerPort: number, httpP
 export interface KitFile {
   readonly statusPort?: number;
   readonly pollS?: number;
+  /** Further lines of `[DRAGONSYNC]`. */
+  readonly dragonsync?: readonly string[];
 }
 
 /** The configuration of a kit in that folder; `settings` are further lines of `[MQTT]`. */
@@ -88,7 +90,7 @@ export function makeKit(
   apiUrl: string,
   brokerPort: number,
   settings: readonly string[] = [],
-  { statusPort = 0, pollS = 2 }: KitFile = {},
+  { statusPort = 0, pollS = 2, dragonsync = [] }: KitFile = {},
 ): string {
   const configFile = join(folder, 'config.ini');
   const lines = [
@@ -99,6 +101,7 @@ export function makeKit(
     '[DRAGONSYNC]',
     `api_url = ${apiUrl}`,
     `api_poll_s = ${pollS}`,
+    ...dragonsync,
     '[SPOOL]',
     `path = ${join(folder, 'spool.db')}`,
     'max_mb = 8192',

@@ -27,6 +27,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 /** The files that may import a package; a room's name stands for all of its files. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   mqtt: ['base/mqtt-link.ts'],
+  'mqtt-packet': ['base/mqtt-packets.ts'],
   'better-sqlite3': ['base/sqlite.ts'],
   pino: ['base/log.ts'],
   axios: ['dragonsync/api-client.ts'],

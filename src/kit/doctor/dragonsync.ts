@@ -1,4 +1,4 @@
-// Doctor: what DragonSync's API tells. It answers, it names the kit, its GPS has the time, and it does not publish the same.
+// Doctor: what DragonSync's API tells. It answers, it names the kit, its GPS has the time, and it publishes where it should.
 import { type Check, fail, failed, ok, warn } from '../../base/check.js';
 import { isObject, type JsonObject } from '../../base/json.js';
 import { isKitId } from '../../schema/kit-id.js';
@@ -67,7 +67,7 @@ export function checkClock(status: JsonObject | null, nowMs: number): Check {
   return ok('clock', `${now}, as GPS has it`);
 }
 
-export interface OurBroker {
+export interface Place {
   readonly host: string;
   readonly port: number;
   /** Of a name; itself of an address. */
@@ -77,24 +77,56 @@ export interface OurBroker {
 /** Whether DragonSync's own sink publishes to the broker that we publish to. `resolve` gives a host's addresses. */
 export async function checkDoublePublishing(
   api: Pick<DragonSyncAnswers, 'config'>,
-  ours: OurBroker,
+  ours: Place,
   resolve: (host: string) => Promise<readonly string[]>,
 ): Promise<Check> {
   const name = 'double publishing';
   const fix = "set mqtt_enabled = false in [SETTINGS] of DragonSync's config.ini, and restart it";
+  const sink = await sinkOf(api, ours, resolve);
+  if (sink === 'unknown') {
+    return warn(name, 'DragonSync does not tell whether it publishes too', `it may well do so: ${fix}`);
+  }
+  if (sink === 'off') return ok(name, "DragonSync's own MQTT is off");
+  if (!sink.isThere) return ok(name, `DragonSync publishes to another broker, ${sink.place}`);
+  return warn(name, `DragonSync publishes the same detections to ${sink.place}, at QoS 0`, fix);
+}
+
+/** With source = mqtt: whether DragonSync publishes to where we are listening, an endpoint of ours or a broker. */
+export async function checkPushing(
+  api: Pick<DragonSyncAnswers, 'config'>,
+  place: Place,
+  resolve: (host: string) => Promise<readonly string[]>,
+): Promise<Check> {
+  const name = 'push';
+  const at = `mqtt_host = ${place.host} and mqtt_port = ${place.port}`;
+  const fix = `set mqtt_enabled = true, ${at} in [SETTINGS] of DragonSync's config.ini, and restart it`;
+  const sink = await sinkOf(api, place, resolve);
+  if (sink === 'unknown') return warn(name, 'DragonSync does not tell whether it publishes over MQTT', fix);
+  if (sink === 'off') return warn(name, "DragonSync's own MQTT is off: detections are polled", fix);
+  if (!sink.isThere) return warn(name, `DragonSync publishes to ${sink.place}: detections are polled`, fix);
+  return ok(name, `DragonSync publishes to ${sink.place}, where we listen`);
+}
+
+type Sink = 'unknown' | 'off' | { readonly place: string; readonly isThere: boolean };
+
+/** Where DragonSync's own sink publishes to, and whether that is `place`. */
+async function sinkOf(
+  api: Pick<DragonSyncAnswers, 'config'>,
+  place: Place,
+  resolve: (host: string) => Promise<readonly string[]>,
+): Promise<Sink> {
   let mqtt: unknown;
   try {
     mqtt = (await api.config())['mqtt'];
   } catch {
-    return warn(name, 'DragonSync does not tell whether it publishes too', `it may well do so: ${fix}`);
+    return 'unknown';
   }
-  if (!isObject(mqtt) || mqtt['enabled'] !== true) return ok(name, "DragonSync's own MQTT is off");
+  if (!isObject(mqtt) || mqtt['enabled'] !== true) return 'off';
   const host = String(mqtt['host']);
-  const same = Number(mqtt['port']) === ours.port && shares(ours, host, await resolve(host));
-  if (!same) return ok(name, `DragonSync publishes to another broker, ${host}:${String(mqtt['port'])}`);
-  return warn(name, `DragonSync publishes the same detections to ${host}:${ours.port}, at QoS 0`, fix);
+  const isThere = Number(mqtt['port']) === place.port && shares(place, host, await resolve(host));
+  return { place: `${host}:${String(mqtt['port'])}`, isThere };
 }
 
-function shares(ours: OurBroker, host: string, addresses: readonly string[]): boolean {
-  return host === ours.host || addresses.some((address) => ours.addresses.includes(address));
+function shares({ host, addresses }: Place, other: string, others: readonly string[]): boolean {
+  return other === host || others.some((address) => addresses.includes(address));
 }

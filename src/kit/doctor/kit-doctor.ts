@@ -9,7 +9,15 @@ import { holdSpool, viewSpool } from '../../spool/open-spool.js';
 import type { SpoolView } from '../../spool/spool.js';
 import { EVICTION_ORDER } from '../classes.js';
 import { readKitIdFile } from '../identity.js';
-import { checkApi, checkClock, checkDoublePublishing, checkKitId, type DragonSyncAnswers } from './dragonsync.js';
+import type { PushPlace } from '../push-link.js';
+import {
+  checkApi,
+  checkClock,
+  checkDoublePublishing,
+  checkKitId,
+  checkPushing,
+  type DragonSyncAnswers,
+} from './dragonsync.js';
 import { checkInItsPlace, type InItsPlaceOptions } from './in-its-place.js';
 import type { LinkUse } from './link-checks.js';
 import { checkDisk, checkSpool, type SpoolLimits } from './spool.js';
@@ -18,6 +26,8 @@ export interface KitDoctorOptions {
   readonly spool: SpoolLimits;
   readonly apiUrl: string;
   readonly api: DragonSyncAnswers;
+  /** Where DragonSync should publish itself; null when it is only polled. */
+  readonly push: PushPlace | null;
   /** [KIT] kit_id; '' to find it. */
   readonly kitId: string;
   readonly kitIdFile: string;
@@ -33,7 +43,7 @@ const OVER_THE_LINK = ['limits', 'publishing', 'hearing', 'round trip'] as const
 
 /** Yields each check when it is made, and for those that can't be made, only their names. */
 export async function* examineKit(options: KitDoctorOptions): AsyncGenerator<Check | { readonly notTried: string }> {
-  const { spool, apiUrl, api, broker } = options;
+  const { spool, apiUrl, api, push, broker } = options;
   const view = viewOf(spool.path);
   try {
     yield checkDisk(spool);
@@ -50,12 +60,14 @@ export async function* examineKit(options: KitDoctorOptions): AsyncGenerator<Che
     };
     yield checkKitId(ids);
     yield checkClock(status, Date.now());
+    if (push !== null && check.status === 'fail') yield { notTried: 'push' };
+    else if (push !== null) yield await checkPushing(api, await placeOf(push), addressesOf);
     if (broker === null) {
       yield ok('login', 'mqtt_enabled = false: nothing is published, and everything stays in the spool');
       return;
     }
     if (check.status === 'fail') yield { notTried: 'double publishing' };
-    else yield await checkDoublePublishing(api, await ourBroker(broker), addressesOf);
+    else yield await checkDoublePublishing(api, await placeOf(broker), addressesOf);
     const isOpen = yield* examineNetwork(broker);
     const running = await options.askRunningKit();
     if (running !== null) yield* answered(running);
@@ -131,8 +143,11 @@ function kitIdOf({ configured, found }: { configured: string; found: JsonObject[
   return isKitId(found) ? found : null;
 }
 
-async function ourBroker({ host, port }: BrokerAddress) {
-  return { host, port, addresses: await addressesOf(host) };
+/** What an endpoint may listen on, and nobody connects to. */
+const EVERY_ADDRESS = ['0.0.0.0', '::'];
+
+async function placeOf({ host, port }: Pick<BrokerAddress, 'host' | 'port'>) {
+  return { host, port, addresses: await addressesOf(EVERY_ADDRESS.includes(host) ? 'localhost' : host) };
 }
 
 async function addressesOf(host: string): Promise<string[]> {

@@ -56,6 +56,24 @@ describe('the kit id', () => {
     });
   }
 
+  test('tells whose a message is, on a broker that several kits use', (t) => {
+    const identity = identityIn(t);
+    assert.equal(identity.isOurs('wardragon-A'), false, 'not known yet');
+    identity.offerStatus('wardragon-A');
+    assert.deepEqual(
+      ['wardragon-A', 'wardragon-B', 'wardragon-unknown', null].map((named) => identity.isOurs(named)),
+      [true, false, true, true],
+    );
+    const renamed = identityIn(t, { configured: 'roof' });
+    renamed.lookAround();
+    assert.equal(renamed.isOurs('wardragon-A'), true, 'nobody has told yet what DragonSync calls it');
+    renamed.offerStatus('wardragon-A');
+    assert.deepEqual(
+      ['roof', 'wardragon-A', 'wardragon-B'].map((named) => renamed.isOurs(named)),
+      [true, true, false],
+    );
+  });
+
   test('stays what the spool began with: another one raises an alarm and changes nothing', (t) => {
     const identity = identityIn(t, { fixed: 'wardragon-A', configured: 'wardragon-B' });
     identity.lookAround();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { loadKitSettings } from '../../../src/settings/kit-settings.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { errorsOf, loadMqtt, loadText, warningsOf, writeConfig } from './kit-files.js';
@@ -288,7 +288,7 @@ test("a password of ours in DragonSync's file is refused", (t) => {
 });
 
 test('what this version can not keep is refused', (t) => {
-  for (const line of ['mqtt_ha_enabled = true', '[DRAGONSYNC]\nsource = mqtt']) {
+  for (const line of ['mqtt_ha_enabled = true']) {
     const errors = errorsOf(() => loadMqtt(t, line));
     assert.equal(errors.length, 1, line);
     assert.match(errors[0] ?? '', /is not available in this version, expected /, line);
@@ -298,11 +298,53 @@ test('what this version can not keep is refused', (t) => {
 
 test('what has no effect yet is warned about when it is set away from its default', (t) => {
   const lines = ['mqtt_ha_prefix = x', 'mqtt_ha_device_base = x', 'mqtt_ha_expire_h = 1'];
-  lines.push('[DRAGONSYNC]', 'listen = 127.0.0.1:1', 'local_mqtt_host = x', 'local_mqtt_port = 1');
   const warnings = warningsOf(loadMqtt(t, ...lines));
-  assert.equal(warnings.length, 6);
+  assert.equal(warnings.length, 3);
   for (const warning of warnings) assert.match(warning, /: has no effect in this version$/);
   assert.deepEqual(warningsOf(loadMqtt(t, 'mqtt_ha_expire_h = 24', '[SPOOL]', 'max_age_h = 1')), []);
+});
+
+describe("DragonSync's own MQTT as the source", () => {
+  const sourceIs = (t: TestContext, ...lines: string[]) => loadMqtt(t, '[DRAGONSYNC]', 'source = mqtt', ...lines);
+
+  test('is listened for on an address and a port, of loopback unless told otherwise', (t) => {
+    const listen = ['listen = 127.0.0.1:1884'];
+    assert.equal(sourceIs(t, ...listen).settings.DRAGONSYNC.listen, '127.0.0.1:1884');
+    assert.deepEqual(warningsOf(sourceIs(t, ...listen)), []);
+    assert.deepEqual(warningsOf(sourceIs(t, 'listen = [::1]:1884')), []);
+    assert.match(
+      warningsOf(sourceIs(t, 'listen = 0.0.0.0:1884')).join(),
+      /listen: 0\.0\.0\.0 can be reached from other/,
+    );
+    for (const wrong of [
+      '127.0.0.1',
+      ':1883',
+      '127.0.0.1:0',
+      '127.0.0.1:65536',
+      'mqtt://127.0.0.1:1883',
+      '::1:1883x',
+    ]) {
+      const [error] = errorsOf(() => sourceIs(t, `listen = ${wrong}`));
+      assert.match(error ?? '', /listen: .* is no address with a port/, wrong);
+    }
+  });
+
+  test('may not be listened for where our own broker is', (t) => {
+    const [error] = errorsOf(() => sourceIs(t));
+    assert.match(error ?? '', /listen: 127\.0\.0\.1:1883 is where mqtt_host and mqtt_port expect a broker/);
+    assert.deepEqual(warningsOf(sourceIs(t, 'local_mqtt_host = 127.0.0.1')), []);
+  });
+
+  test('is a broker when one is named, and what then has no effect is said', (t) => {
+    assert.match(
+      warningsOf(sourceIs(t, 'local_mqtt_host = 127.0.0.1', 'listen = 127.0.0.1:1884')).join(),
+      /listen: has no effect: local_mqtt_host/,
+    );
+    assert.match(warningsOf(sourceIs(t, 'local_mqtt_host = 192.0.2.1')).join(), /not encrypted/);
+    const polled = warningsOf(loadMqtt(t, '[DRAGONSYNC]', 'listen = 127.0.0.1:1', 'local_mqtt_host = x'));
+    assert.equal(polled.length, 2);
+    for (const warning of polled) assert.match(warning, /has no effect without source = mqtt$/);
+  });
 });
 
 test('frames are for a server: with delivery by the broker they are refused', (t) => {

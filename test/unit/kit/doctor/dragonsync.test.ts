@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { JsonObject } from '../../../../src/base/json.js';
 import { DragonSyncApi } from '../../../../src/dragonsync/api-client.js';
-import { checkApi, checkClock, checkDoublePublishing, checkKitId } from '../../../../src/kit/doctor/dragonsync.js';
+import {
+  checkApi,
+  checkClock,
+  checkDoublePublishing,
+  checkKitId,
+  checkPushing,
+} from '../../../../src/kit/doctor/dragonsync.js';
 import { type ApiContent, SimulatedDragonSync } from '../../../../src/simulate/dragonsync-api.js';
 import { freePort } from '../../../../src/simulate/ports.js';
 import { createWorld } from '../../../../src/simulate/world.js';
@@ -79,6 +85,34 @@ describe('the clock', () => {
       assertCheck(checkClock(unknown, now), 'ok', /no GPS time/);
     }
     assertCheck(checkClock(null, 0), 'fail', /1970-01-01/, /timedatectl/);
+  });
+});
+
+describe('a DragonSync that should push', () => {
+  const here = { host: '127.0.0.1', port: 1883, addresses: ['127.0.0.1'] };
+  const resolve = async (host: string): Promise<string[]> => (host === 'localhost' ? ['127.0.0.1'] : []);
+  const dragonSync = (mqtt: unknown) => ({ config: async () => ({ mqtt }) });
+
+  test('and publishes to where we listen is well, by whatever name', async () => {
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const check = await checkPushing(dragonSync({ enabled: true, host, port: 1883 }), here, resolve);
+      assertCheck(check, 'ok', /where we listen/);
+    }
+  });
+
+  test('and does not, or elsewhere, is a warning with the lines for its config.ini', async () => {
+    const fix = /mqtt_enabled = true, mqtt_host = 127\.0\.0\.1 and mqtt_port = 1883 in \[SETTINGS\]/;
+    const off = { enabled: false, host: '127.0.0.1', port: 1883 };
+    assertCheck(await checkPushing(dragonSync(off), here, resolve), 'warn', /is off/, fix);
+    const elsewhere = { enabled: true, host: '127.0.0.1', port: 1884 };
+    assertCheck(
+      await checkPushing(dragonSync(elsewhere), here, resolve),
+      'warn',
+      /publishes to 127\.0\.0\.1:1884/,
+      fix,
+    );
+    const fails = { config: () => Promise.reject(new Error('no')) };
+    assertCheck(await checkPushing(fails, here, resolve), 'warn', /does not tell/, fix);
   });
 });
 
