@@ -50,7 +50,10 @@ export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOpt
   };
 }
 
-type LinkSettings = Pick<KitOptions, 'kinds' | 'broker' | 'topics' | 'qos' | 'delivery' | 'wires' | 'perDrone'>;
+type LinkSettings = Pick<
+  KitOptions,
+  'kinds' | 'broker' | 'topics' | 'qos' | 'delivery' | 'wires' | 'perDrone' | 'homeAssistant'
+>;
 
 /** What goes to the broker, and how. */
 export function linkOf(MQTT: KitSettings['MQTT']): LinkSettings {
@@ -77,6 +80,12 @@ export function linkOf(MQTT: KitSettings['MQTT']): LinkSettings {
     delivery: MQTT.mqtt_wire === 'stream' ? 'database' : MQTT.mqtt_delivery,
     wires: { wire: MQTT.mqtt_wire, replay: MQTT.mqtt_replay, frameMs: MQTT.mqtt_frame_ms },
     perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
+    homeAssistant: MQTT.mqtt_ha_enabled
+      ? {
+          names: { prefix: MQTT.mqtt_ha_prefix, deviceBase: MQTT.mqtt_ha_device_base },
+          expireMs: MQTT.mqtt_ha_expire_h * 3_600_000,
+        }
+      : null,
   };
 }
 

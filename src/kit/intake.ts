@@ -17,6 +17,12 @@ export interface Accepted {
   readonly kind: Kind;
   readonly thing: string;
   readonly row: SpoolRow;
+  /** Nothing was accepted of this thing before (or it is forgotten). */
+  readonly isFirst: boolean;
+}
+
+interface News extends Pick<Accepted, 'isFirst'> {
+  readonly row: NewRow;
 }
 
 export interface IntakeOptions {
@@ -50,34 +56,38 @@ export class Intake {
    * @throws SpoolError when the spool took nothing.
    */
   take(heard: readonly Heard[]): Accepted[] {
-    const fresh = new Map<string, NewRow>();
+    const fresh = new Map<string, News>();
     for (const { kind, entry } of heard) {
-      const row = this.newRow(kind, entry);
-      if (row !== null) fresh.set(`${row.class} ${row.thing}`, row);
+      const one = this.news(kind, entry);
+      if (one !== null) fresh.set(`${one.row.class} ${one.row.thing}`, one);
     }
-    const rows = [...fresh.values()];
+    const news = [...fresh.values()];
+    const rows = news.map(({ row }) => row);
     try {
       const accepted = this.options.spool.accept(rows);
       this.rememberAircraft(rows.slice(0, accepted.length));
       this.refused += rows.length - accepted.length;
-      return accepted.map((row, i) => ({ kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row }));
+      return accepted.map((row, i) => {
+        return { kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row, isFirst: news[i]?.isFirst === true };
+      });
     } catch (error: unknown) {
       this.refused += rows.length;
       throw error;
     }
   }
 
-  private newRow(kind: Kind, entry: JsonObject): NewRow | null {
+  private news(kind: Kind, entry: JsonObject): News | null {
     const { spool } = this.options;
     try {
       const { thing, mark } = noveltyOf(kind, entry);
       const rowClass = classOf(kind);
-      if (spool.lastMark(rowClass, thing) === mark) return null;
+      const last = spool.lastMark(rowClass, thing);
+      if (last === mark) return null;
       if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
       const body = JSON.stringify(toMessage(kind, entry));
       const bytes = Buffer.byteLength(body);
       if (bytes > spool.maxBodyBytes) throw new PayloadError(`${bytes} bytes are too large`, { code: 'too-large' });
-      return { class: rowClass, thing, mark, body };
+      return { row: { class: rowClass, thing, mark, body }, isFirst: last === null };
     } catch (thrown: unknown) {
       if (thrown instanceof SpoolError) throw thrown;
       this.complain(kind, toError(thrown));

@@ -12,6 +12,8 @@ import type { Delivery } from './delivery.js';
 import { Answers } from './doctor/answers.js';
 import type { LinkUse, Server } from './doctor/link-checks.js';
 import { RunningKit } from './doctor/running-kit.js';
+import { Discovery } from './home-assistant/discovery.js';
+import type { EntityNames } from './home-assistant/entities.js';
 import { Identity } from './identity.js';
 import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
@@ -41,6 +43,8 @@ export interface KitOptions {
   /** The most kilobits a second for the backlog; 0 for no limit. */
   readonly drainRateKbps: number;
   readonly perDrone: PerDrone | null;
+  /** Null announces nothing to Home Assistant. */
+  readonly homeAssistant: HomeAssistantUse | null;
   readonly kitId: string | null;
   readonly kitIdFile: string;
   /** Null serves none. */
@@ -48,6 +52,12 @@ export interface KitOptions {
   /** The spool is damaged: only a new start can mend that. */
   readonly onCorrupt: (error: Error) => void;
   readonly log: Logger;
+}
+
+export interface HomeAssistantUse {
+  readonly names: EntityNames;
+  /** A drone that has been gone for so long is taken back. */
+  readonly expireMs: number;
 }
 
 const MAINTAIN_EVERY_MS = 60_000;
@@ -65,6 +75,7 @@ export class Kit implements Part {
   private readonly control: Control;
   private readonly answers = new Answers();
   private states: States | null = null;
+  private discovery: Discovery | null = null;
   private maintainTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: KitOptions) {
@@ -86,6 +97,7 @@ export class Kit implements Part {
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
       onAck: (ack) => this.answers.heard(ack),
+      onOther: (message) => this.discovery?.heard(message),
       onSpoolError: (error) => this.checkDamage(error),
       log,
     });
@@ -118,11 +130,14 @@ export class Kit implements Part {
   }
 
   private linkUse(): LinkUse | null {
-    const { broker, topics, qos, kinds, wires, perDrone, delivery } = this.options;
+    const { broker, topics, qos, kinds, wires, perDrone, homeAssistant, delivery } = this.options;
     const kitId = this.identity.current();
     if (kitId === null || broker === null) return null;
     const { version } = broker;
-    return { version, kitId, topics, kinds, qos, wires, perDrone: perDrone !== null, listens: delivery !== 'broker' };
+    return {
+      ...{ version, kitId, topics, kinds, qos, wires, perDrone: perDrone !== null, listens: delivery !== 'broker' },
+      homeAssistant: homeAssistant?.names ?? null,
+    };
   }
 
   private serverSide(): Server {
@@ -144,9 +159,12 @@ export class Kit implements Part {
       onConnected: (link, kitId) => {
         this.statesOf(kitId).online();
         this.reporter.begin(link, kitId);
+        void this.discovery?.begin(link);
       },
       onLeaving: () => this.states?.offline(),
-      onGone: () => this.reporter.end(),
+      onGone: async () => {
+        await Promise.all([this.reporter.end(), this.discovery?.end()]);
+      },
       log: this.options.log,
     });
   }
@@ -225,7 +243,11 @@ export class Kit implements Part {
     this.publisher.wake();
     const kitId = this.identity.current();
     if (kitId === null) return;
-    for (const one of accepted) this.statesOf(kitId).accepted(one);
+    const states = this.statesOf(kitId);
+    for (const one of accepted) {
+      this.discovery?.accepted(one);
+      states.accepted(one);
+    }
   }
 
   private accept(heard: readonly Heard[]): Accepted[] {
@@ -242,8 +264,28 @@ export class Kit implements Part {
   }
 
   private statesOf(kitId: string): States {
-    this.states ??= new States(this.values, this.options.topics, kitId, this.options.perDrone);
+    if (this.states !== null) return this.states;
+    const { topics, perDrone, homeAssistant } = this.options;
+    this.discovery = homeAssistant && this.makeDiscovery(homeAssistant, kitId);
+    const { discovery } = this;
+    this.states = new States(this.values, topics, kitId, perDrone, (id) => discovery === null || discovery.holds(id));
     return this.states;
+  }
+
+  private makeDiscovery({ names, expireMs }: HomeAssistantUse, kitId: string): Discovery {
+    const { topics, spool, wires, log } = this.options;
+    return new Discovery({
+      names,
+      topics,
+      expireMs,
+      // In frames nobody but a server reads it.
+      announcesKit: wires.wire === 'topics',
+      kitId,
+      spool,
+      onBirth: () => this.values.again(),
+      onTakenBack: (droneId) => this.states?.takeBack(droneId),
+      log,
+    });
   }
 
   private maintain(): void {

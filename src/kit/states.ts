@@ -21,6 +21,8 @@ export class States {
     private readonly topics: TopicNames,
     private readonly kitId: string,
     private readonly perDrone: PerDrone | null,
+    /** Of which drones the broker may keep the latest message. */
+    private readonly mayKeep: (droneId: string) => boolean = () => true,
   ) {}
 
   online(): void {
@@ -44,6 +46,12 @@ export class States {
     const topic = perDroneTopic(this.topics.perDroneBase, thing);
     if (topic === null) return;
     const payload = seal(row.body, this.kitId, { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq });
-    this.values.set({ topic, payload, qos: this.perDrone.qos, retain: this.perDrone.retain });
+    this.values.set({ topic, payload, qos: this.perDrone.qos, retain: this.perDrone.retain && this.mayKeep(thing) });
+  }
+
+  /** The drone is gone for good. */
+  takeBack(droneId: string): void {
+    const topic = perDroneTopic(this.topics.perDroneBase, droneId);
+    if (topic !== null) this.values.takeBack(topic);
   }
 }

@@ -153,7 +153,7 @@ test('the example of the server loads without a word with every default written 
 });
 
 test('what this version can not do is in no example', () => {
-  const left = ['mqtt_ha_', 'listen', 'local_mqtt', 'source'];
+  const left = ['listen', 'local_mqtt', 'source'];
   for (const key of left) assert.doesNotMatch(kitExample(), new RegExp(`^#?${key}`, 'm'));
   assert.match(kitExample(), /One\s+(# )?of: auto, frames, topics, off\./);
   assert.doesNotMatch(serverExample(), /HTTP_TOKEN/);
