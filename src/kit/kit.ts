@@ -7,6 +7,7 @@ import type { Kind } from '../schema/kinds.js';
 import type { KitStatus } from '../schema/status.js';
 import type { TopicNames } from '../schema/topics.js';
 import type { Spool } from '../spool/spool.js';
+import { KitClock } from './clock.js';
 import { Control } from './control.js';
 import type { Delivery } from './delivery.js';
 import { Answers } from './doctor/answers.js';
@@ -73,6 +74,7 @@ export class Kit implements Part {
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
   private readonly control: Control;
+  private readonly clock: KitClock;
   private readonly answers = new Answers();
   private states: States | null = null;
   private discovery: Discovery | null = null;
@@ -81,6 +83,7 @@ export class Kit implements Part {
   constructor(private readonly options: KitOptions) {
     const { spool, log, source, pollMs, topics, qos, delivery, wires, drainRateKbps } = options;
     this.values = new LastValues(log);
+    this.clock = new KitClock({ spool, onKnown: () => this.publisher.wake(), log });
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
     this.reporter = new StatusReporter({
@@ -91,9 +94,10 @@ export class Kit implements Part {
     });
     this.publisher = new Publisher({
       spool,
-      outgoing: { topics, qos },
+      outgoing: { topics, qos, clockOffsetOf: (row) => this.clock.offsetOf(row) },
       delivery,
       wires,
+      sendUptoId: () => this.clock.sendUptoId,
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
       onAck: (ack) => this.answers.heard(ack),
@@ -113,7 +117,10 @@ export class Kit implements Part {
       source,
       pollMs,
       take: (heard) => this.take(heard),
-      onStatus: (status) => this.identity.offerStatus(status['uid']),
+      onStatus: (status) => {
+        this.identity.offerStatus(status['uid']);
+        this.clock.heard(status);
+      },
       log,
     });
     this.uplink = options.broker && this.makeUplink(options.broker);
@@ -211,6 +218,7 @@ export class Kit implements Part {
       n: this.reporter.n,
       kitId: this.identity.current() ?? '',
       nowMs: Date.now(),
+      clockOffsetS: this.clock.offsetS,
       resent: this.publisher.counts.resent,
       refused: this.intake.refused,
       link: {
@@ -238,6 +246,7 @@ export class Kit implements Part {
   }
 
   private take(heard: readonly Heard[]): void {
+    this.clock.look();
     const accepted = this.accept(heard.filter(({ kind }) => this.options.kinds.has(kind)));
     if (accepted.length === 0) return;
     this.publisher.wake();
@@ -245,6 +254,8 @@ export class Kit implements Part {
     if (kitId === null) return;
     const states = this.statesOf(kitId);
     for (const one of accepted) {
+      // It would count as received where its time is refused.
+      if (this.clock.isWaiting(one.row.id)) continue;
       this.discovery?.accepted(one);
       states.accepted(one);
     }
@@ -268,7 +279,8 @@ export class Kit implements Part {
     const { topics, perDrone, homeAssistant } = this.options;
     this.discovery = homeAssistant && this.makeDiscovery(homeAssistant, kitId);
     const { discovery } = this;
-    this.states = new States(this.values, topics, kitId, perDrone, (id) => discovery === null || discovery.holds(id));
+    const mayKeep = (droneId: string): boolean => discovery === null || discovery.holds(droneId);
+    this.states = new States(this.values, topics, kitId, perDrone, (row) => this.clock.offsetOf(row), mayKeep);
     return this.states;
   }
 

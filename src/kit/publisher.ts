@@ -44,6 +44,8 @@ export interface PublisherOptions {
   readonly outgoing: Omit<Outgoing, 'kitId'>;
   readonly delivery: Delivery;
   readonly wires: WireOptions;
+  /** Rows above it wait; all may be sent unless given. */
+  readonly sendUptoId?: () => number;
   /** The most kilobits a second for the backlog; 0 for no limit. */
   readonly drainRateKbps: number;
   /** A server has said hello. */
@@ -174,7 +176,7 @@ export class Publisher {
   }
 
   private openSession(link: MqttLink, kitId: string, window: number, backlogUptoId: number): PublishSession {
-    const { spool, outgoing, delivery, wires, onSpoolError, log } = this.options;
+    const { spool, outgoing, delivery, wires, sendUptoId, onSpoolError, log } = this.options;
     const { counts, sent, servers, throttle } = this;
     return new PublishSession({
       link,
@@ -186,6 +188,7 @@ export class Publisher {
       sent,
       servers,
       onConfirmed: () => onConfirmed(delivery, spool.storeId() !== null, servers.isServed),
+      ...(sendUptoId === undefined ? {} : { sendUptoId }),
       wires,
       throttle,
       onUnreadable: onSpoolError,

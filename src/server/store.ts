@@ -108,6 +108,8 @@ export interface KitReport {
   readonly streams: readonly StreamReport[];
   /** It does not check the certificate of the broker. */
   readonly insecure?: true;
+  /** By so many seconds the kit's clock is behind, which is more than any that is kept right. */
+  readonly clockOffsetS?: number;
 }
 
 export interface Batch {

@@ -101,8 +101,10 @@ function checkHomeAssistant(draft: MqttDraft): void {
     draft.fail('mqtt_ha_enabled', `Home Assistant ${message}`, 'mqtt_per_drone_enabled = true beside it');
   }
   if (mqtt_wire === 'stream') {
-    const health = "of the kit itself Home Assistant gets nothing: with mqtt_wire = stream its health goes to the server";
-    const access = "and an enrolled kit announces drones only where the broker's access rules let it (config/mosquitto/acl)";
+    const health =
+      'of the kit itself Home Assistant gets nothing: with mqtt_wire = stream its health goes to the server';
+    const access =
+      "and an enrolled kit announces drones only where the broker's access rules let it (config/mosquitto/acl)";
     draft.warn('mqtt_ha_enabled', `${health}; ${access}`);
   }
 }

@@ -26,6 +26,7 @@ const NEEDED = {
   'libc6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libc.so.6',
   'libstdc++6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libstdc++.so.6',
   shellcheck: '/usr/bin/shellcheck',
+  'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
 };
 
 function ensurePackages() {

@@ -15,8 +15,8 @@ import {
   announcerOf,
   configOf,
   configTopic,
-  DRONE_ENTITIES,
   type Device,
+  DRONE_ENTITIES,
   droneDevice,
   type Entity,
   type EntityNames,
@@ -87,7 +87,8 @@ export class Discovery {
     this.link = link;
     this.lookForGone(this.now());
     // What was here when the kit was stopped may have left since; if not, it is heard again in a moment.
-    for (const drone of this.announced.all()) if (!drone.isHere && this.answersFor(drone)) this.say(drone.id, 'offline');
+    for (const drone of this.announced.all())
+      if (!drone.isHere && this.answersFor(drone)) this.say(drone.id, 'offline');
     this.values.begin(link);
     this.timer = setInterval(() => this.tick(), TICK_MS);
     const births = birthTopics(this.options.names.prefix);
@@ -177,10 +178,9 @@ export class Discovery {
       if (drone.isHere && drone.isDue) this.takeOver(drone);
       else if (nowMs - drone.heardAtMs >= this.options.expireMs) this.leave(drone);
     }
-    for (const [id, topics] of this.takenBack) {
-      if (!topics.some((topic) => this.values.has(topic))) this.takenBack.delete(id);
-    }
-    if (nowMs - this.savedAtMs >= SAVE_EVERY_MS) this.save();
+    const confirmed = [...this.takenBack].filter(([, topics]) => !topics.some((topic) => this.values.has(topic)));
+    for (const [id] of confirmed) this.takenBack.delete(id);
+    if (confirmed.length > 0 || nowMs - this.savedAtMs >= SAVE_EVERY_MS) this.save();
   }
 
   private lookForGone(nowMs: number): void {

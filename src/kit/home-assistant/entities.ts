@@ -215,7 +215,11 @@ export function kitDevice({ deviceBase }: EntityNames, kitId: string, stateTopic
 }
 
 /** Where it is announced. */
-export function configTopic({ prefix }: EntityNames, { base }: Device, entity: Pick<Entity, 'component' | 'suffix'>): string {
+export function configTopic(
+  { prefix }: EntityNames,
+  { base }: Device,
+  entity: Pick<Entity, 'component' | 'suffix'>,
+): string {
   return `${prefix}/${entity.component}/${uniqueId(base, entity.suffix)}/config`;
 }
 

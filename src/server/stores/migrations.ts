@@ -5,8 +5,14 @@ import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
 import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresRefresh, makePostgresReports, makePostgresTables, makePostgresTwins } from './postgres-schema.js';
-import { sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
+import {
+  makePostgresClockOffset,
+  makePostgresRefresh,
+  makePostgresReports,
+  makePostgresTables,
+  makePostgresTwins,
+} from './postgres-schema.js';
+import { sqliteClockOffset, sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
 
 export interface Migration {
   readonly version: number;
@@ -46,6 +52,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the copies of an aircraft with and without a time',
     postgres: makePostgresTwins,
     sqlite: sqliteTwins,
+  },
+  {
+    version: 6,
+    name: "the offset of the kits' clocks",
+    postgres: makePostgresClockOffset,
+    sqlite: sqliteClockOffset,
   },
 ];
 

@@ -299,7 +299,10 @@ test('Home Assistant reads the drones on their own topics, and little of a kit t
   assert.deepEqual(others, []);
   const enabled = ['mqtt_ha_enabled = true', 'mqtt_per_drone_enabled = true'];
   assert.deepEqual(warningsOf(loadMqtt(t, ...enabled)), []);
-  assert.match(warningsOf(loadMqtt(t, ...enabled, 'mqtt_wire = stream')).join(), /of the kit itself Home Assistant gets nothing/);
+  assert.match(
+    warningsOf(loadMqtt(t, ...enabled, 'mqtt_wire = stream')).join(),
+    /of the kit itself Home Assistant gets nothing/,
+  );
   assert.match(errorsOf(() => loadMqtt(t, ...enabled, 'mqtt_ha_device_base = a/b')).join(), /can't begin a unique id/);
   for (const prefix of ['home/#', 'wardragon/service', 'wardragon/drone/x', 'wardragon/drones']) {
     assert.equal(errorsOf(() => loadMqtt(t, ...enabled, `mqtt_ha_prefix = ${prefix}`)).length, 1, prefix);

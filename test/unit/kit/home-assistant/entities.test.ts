@@ -6,8 +6,8 @@ import {
   announcerOf,
   configOf,
   configTopic,
-  DRONE_ENTITIES,
   type Device,
+  DRONE_ENTITIES,
   droneDevice,
   type Entity,
   KIT_ENTITIES,
@@ -41,7 +41,14 @@ const DRAGONSYNC = {
 
 /** Of home-assistant.io: source/_integrations/sensor.mqtt.markdown and device_tracker.mqtt.markdown, "Configuration". */
 const COMMON = [
-  ...['availability', 'availability_mode', 'availability_template', 'availability_topic', 'default_entity_id', 'device'],
+  ...[
+    'availability',
+    'availability_mode',
+    'availability_template',
+    'availability_topic',
+    'default_entity_id',
+    'device',
+  ],
   ...['enabled_by_default', 'encoding', 'entity_category', 'entity_picture', 'icon', 'json_attributes_template'],
   ...['json_attributes_topic', 'name', 'payload_available', 'payload_not_available', 'platform', 'qos', 'unique_id'],
   // source/_integrations/mqtt.markdown, "Adding information about the origin of a discovery message"
@@ -122,7 +129,14 @@ describe('an entity', () => {
       assert.equal(mode, isPlace ? 'all' : undefined);
       assert.equal(announcerOf(configOf(device, entity)), SERVICE);
     }
-    for (const foreign of [null, 7, {}, { availability: 'x' }, { availability: [] }, { availability: [{ topic: 1 }] }]) {
+    for (const foreign of [
+      null,
+      7,
+      {},
+      { availability: 'x' },
+      { availability: [] },
+      { availability: [{ topic: 1 }] },
+    ]) {
       assert.equal(announcerOf(foreign), null);
     }
   });
