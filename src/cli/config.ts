@@ -8,7 +8,7 @@ import { describeWarning, type Problem } from '../settings/problems.js';
 import { redact } from '../settings/redaction.js';
 import { loadServerSettings } from '../settings/server-settings.js';
 import { SERVER_SPEC } from '../settings/server-spec.js';
-import { hasNoEffect, type Section } from '../settings/spec.js';
+import type { Section } from '../settings/spec.js';
 import { toJson } from './terminal.js';
 
 interface Options {
@@ -38,7 +38,6 @@ interface Shown {
   /** Secrets are hidden already. */
   readonly value: unknown;
   readonly from: string;
-  readonly hasEffect: boolean;
 }
 
 /** By section; the environment is the one without a name. */
@@ -88,7 +87,6 @@ function shown(section: Section, values: Readonly<Record<string, unknown>>, orig
     key,
     value: redact(setting, values[key]),
     from: origin(key) ?? DEFAULT,
-    hasEffect: !hasNoEffect(setting),
   }));
 }
 
@@ -96,9 +94,7 @@ function asText(sections: Sections): string {
   const blocks = [...sections].map(([name, settings]) => {
     const left = settings.map(({ key, value }) => `${key} = ${String(value)}`.trimEnd());
     const width = Math.min(60, Math.max(...left.map((line) => line.length)));
-    const lines = settings.map(({ from, hasEffect }, i) => {
-      return `${(left[i] ?? '').padEnd(width)}  (${from}${hasEffect ? '' : ', no effect in this version'})`;
-    });
+    const lines = settings.map(({ from }, i) => `${(left[i] ?? '').padEnd(width)}  (${from})`);
     return [...(name === '' ? [] : [`[${name}]`]), ...lines, ''].join('\n');
   });
   return blocks.join('\n');

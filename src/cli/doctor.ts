@@ -121,7 +121,7 @@ function configChecks(place: string, loaded: { readonly warnings: readonly Probl
 
 function kitDoctor(settings: KitSettings, running: { asked: boolean }): KitDoctorOptions {
   const { MQTT, DRAGONSYNC, SPOOL, KIT } = settings;
-  const { broker, topics, kinds, qos, wires, delivery, perDrone } = linkOf(MQTT);
+  const { broker, topics, kinds, qos, wires, delivery, perDrone, homeAssistant } = linkOf(MQTT);
   const { limits } = spoolOptions(SPOOL);
   return {
     spool: { path: SPOOL.path, maxBytes: limits.maxBytes, minFreeBytes: limits.minFreeBytes },
@@ -138,6 +138,7 @@ function kitDoctor(settings: KitSettings, running: { asked: boolean }): KitDocto
       qos,
       wires,
       perDrone: perDrone !== null,
+      homeAssistant: homeAssistant?.names ?? null,
       listens: delivery !== 'broker',
     },
     askRunningKit: async () => {

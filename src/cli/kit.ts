@@ -61,7 +61,10 @@ export function pushPlace(settings: KitSettings['DRAGONSYNC']): PushPlace | null
   return { ...(addressOf(listen) ?? { host: '127.0.0.1', port: 1883 }), isShared: false };
 }
 
-type LinkSettings = Pick<KitOptions, 'kinds' | 'broker' | 'topics' | 'qos' | 'delivery' | 'wires' | 'perDrone'>;
+type LinkSettings = Pick<
+  KitOptions,
+  'kinds' | 'broker' | 'topics' | 'qos' | 'delivery' | 'wires' | 'perDrone' | 'homeAssistant'
+>;
 
 /** What goes to the broker, and how. */
 export function linkOf(MQTT: KitSettings['MQTT']): LinkSettings {
@@ -88,6 +91,12 @@ export function linkOf(MQTT: KitSettings['MQTT']): LinkSettings {
     delivery: MQTT.mqtt_wire === 'stream' ? 'database' : MQTT.mqtt_delivery,
     wires: { wire: MQTT.mqtt_wire, replay: MQTT.mqtt_replay, frameMs: MQTT.mqtt_frame_ms },
     perDrone: MQTT.mqtt_per_drone_enabled ? { retain: MQTT.mqtt_retain, qos: MQTT.mqtt_qos_drones as Qos } : null,
+    homeAssistant: MQTT.mqtt_ha_enabled
+      ? {
+          names: { prefix: MQTT.mqtt_ha_prefix, deviceBase: MQTT.mqtt_ha_device_base },
+          expireMs: MQTT.mqtt_ha_expire_h * 3_600_000,
+        }
+      : null,
   };
 }
 

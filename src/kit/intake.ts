@@ -17,16 +17,18 @@ export interface Heard {
   readonly pushed?: true;
 }
 
-/** A row, and the digest of a pushed message. */
-interface Fresh {
-  readonly row: NewRow;
-  readonly content: string | null;
-}
-
 export interface Accepted {
   readonly kind: Kind;
   readonly thing: string;
   readonly row: SpoolRow;
+  /** Nothing was accepted of this thing before (or it is forgotten). */
+  readonly isFirst: boolean;
+}
+
+/** A row, and the digest of a pushed message. */
+interface Fresh extends Pick<Accepted, 'isFirst'> {
+  readonly row: NewRow;
+  readonly content: string | null;
 }
 
 export interface IntakeOptions {
@@ -77,7 +79,9 @@ export class Intake {
       const accepted = this.options.spool.accept(rows);
       this.remember(fresh.slice(0, accepted.length));
       this.refused += rows.length - accepted.length;
-      return accepted.map((row, i) => ({ kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row }));
+      return accepted.map((row, i) => {
+        return { kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row, isFirst: fresh[i]?.isFirst === true };
+      });
     } catch (error: unknown) {
       this.refused += rows.length;
       throw error;
@@ -101,7 +105,8 @@ export class Intake {
       const rowClass = classOf(kind);
       // An aircraft's mark is its content, and may come again; with other things it is a time.
       const known = kind === 'aircraft' ? undefined : this.recent.find(thingKey({ class: rowClass, thing }), mark);
-      if (known === undefined && spool.lastMark(rowClass, thing) === mark) return null;
+      const last = spool.lastMark(rowClass, thing);
+      if (known === undefined && last === mark) return null;
       if (known !== undefined && (pushed !== true || known.contents === null)) return null;
       if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
       const body = JSON.stringify(form.toMessage(kind, entry));
@@ -110,7 +115,7 @@ export class Intake {
       if (content !== null && known?.contents && !isMore(known.contents, content)) return null;
       const bytes = Buffer.byteLength(body);
       if (bytes > spool.maxBodyBytes) throw new PayloadError(`${bytes} bytes are too large`, { code: 'too-large' });
-      return { row: { class: rowClass, thing, mark, body }, content };
+      return { row: { class: rowClass, thing, mark, body }, content, isFirst: last === null };
     } catch (thrown: unknown) {
       if (thrown instanceof SpoolError) throw thrown;
       this.complain(kind, toError(thrown));

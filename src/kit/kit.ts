@@ -7,11 +7,14 @@ import type { Kind } from '../schema/kinds.js';
 import type { KitStatus } from '../schema/status.js';
 import type { TopicNames } from '../schema/topics.js';
 import type { Spool } from '../spool/spool.js';
+import { KitClock } from './clock.js';
 import { Control } from './control.js';
 import type { Delivery } from './delivery.js';
 import { Answers } from './doctor/answers.js';
 import type { LinkUse, Server } from './doctor/link-checks.js';
 import { RunningKit } from './doctor/running-kit.js';
+import { Discovery } from './home-assistant/discovery.js';
+import type { EntityNames } from './home-assistant/entities.js';
 import { Identity } from './identity.js';
 import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
@@ -46,6 +49,8 @@ export interface KitOptions {
   /** The most kilobits a second for the backlog; 0 for no limit. */
   readonly drainRateKbps: number;
   readonly perDrone: PerDrone | null;
+  /** Null announces nothing to Home Assistant. */
+  readonly homeAssistant: HomeAssistantUse | null;
   readonly kitId: string | null;
   readonly kitIdFile: string;
   /** Null serves none. */
@@ -53,6 +58,12 @@ export interface KitOptions {
   /** The spool is damaged: only a new start can mend that. */
   readonly onCorrupt: (error: Error) => void;
   readonly log: Logger;
+}
+
+export interface HomeAssistantUse {
+  readonly names: EntityNames;
+  /** A drone that has been gone for so long is taken back. */
+  readonly expireMs: number;
 }
 
 const MAINTAIN_EVERY_MS = 60_000;
@@ -69,13 +80,16 @@ export class Kit implements Part {
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
   private readonly control: Control;
+  private readonly clock: KitClock;
   private readonly answers = new Answers();
   private states: States | null = null;
+  private discovery: Discovery | null = null;
   private maintainTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: KitOptions) {
     const { spool, log, source, pollMs, topics, qos, delivery, wires, drainRateKbps } = options;
     this.values = new LastValues(log);
+    this.clock = new KitClock({ spool, onKnown: () => this.publisher.wake(), log });
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
     this.reporter = new StatusReporter({
@@ -86,12 +100,14 @@ export class Kit implements Part {
     });
     this.publisher = new Publisher({
       spool,
-      outgoing: { topics, qos },
+      outgoing: { topics, qos, clockOffsetOf: (row) => this.clock.offsetOf(row) },
       delivery,
       wires,
+      sendUptoId: () => this.clock.sendUptoId,
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
       onAck: (ack) => this.answers.heard(ack),
+      onOther: (message) => this.discovery?.heard(message),
       onSpoolError: (error) => this.checkDamage(error),
       log,
     });
@@ -107,7 +123,10 @@ export class Kit implements Part {
       source,
       pollMs,
       take: (heard) => this.polled(heard),
-      onStatus: (status) => this.identity.offerStatus(status['uid']),
+      onStatus: (status) => {
+        this.identity.offerStatus(status['uid']);
+        this.clock.heard(status);
+      },
       log,
     });
     this.push = options.push && this.makePush(options.push);
@@ -142,11 +161,14 @@ export class Kit implements Part {
   }
 
   private linkUse(): LinkUse | null {
-    const { broker, topics, qos, kinds, wires, perDrone, delivery } = this.options;
+    const { broker, topics, qos, kinds, wires, perDrone, homeAssistant, delivery } = this.options;
     const kitId = this.identity.current();
     if (kitId === null || broker === null) return null;
     const { version } = broker;
-    return { version, kitId, topics, kinds, qos, wires, perDrone: perDrone !== null, listens: delivery !== 'broker' };
+    return {
+      ...{ version, kitId, topics, kinds, qos, wires, perDrone: perDrone !== null, listens: delivery !== 'broker' },
+      homeAssistant: homeAssistant?.names ?? null,
+    };
   }
 
   private serverSide(): Server {
@@ -168,9 +190,12 @@ export class Kit implements Part {
       onConnected: (link, kitId) => {
         this.statesOf(kitId).online();
         this.reporter.begin(link, kitId);
+        void this.discovery?.begin(link);
       },
       onLeaving: () => this.states?.offline(),
-      onGone: () => this.reporter.end(),
+      onGone: async () => {
+        await Promise.all([this.reporter.end(), this.discovery?.end()]);
+      },
       log: this.options.log,
     });
   }
@@ -219,6 +244,7 @@ export class Kit implements Part {
       n: this.reporter.n,
       kitId: this.identity.current() ?? '',
       nowMs: Date.now(),
+      clockOffsetS: this.clock.offsetS,
       resent: this.publisher.counts.resent,
       refused: this.intake.refused,
       link: {
@@ -259,11 +285,19 @@ export class Kit implements Part {
   }
 
   private take(heard: readonly Heard[]): Accepted[] {
+    this.clock.look();
     const accepted = this.accept(heard.filter(({ kind }) => this.options.kinds.has(kind)));
     if (accepted.length === 0) return accepted;
     this.publisher.wake();
     const kitId = this.identity.current();
-    if (kitId !== null) for (const one of accepted) this.statesOf(kitId).accepted(one);
+    if (kitId === null) return accepted;
+    const states = this.statesOf(kitId);
+    for (const one of accepted) {
+      // It would count as received where its time is refused.
+      if (this.clock.isWaiting(one.row.id)) continue;
+      this.discovery?.accepted(one);
+      states.accepted(one);
+    }
     return accepted;
   }
 
@@ -281,8 +315,29 @@ export class Kit implements Part {
   }
 
   private statesOf(kitId: string): States {
-    this.states ??= new States(this.values, this.options.topics, kitId, this.options.perDrone);
+    if (this.states !== null) return this.states;
+    const { topics, perDrone, homeAssistant } = this.options;
+    this.discovery = homeAssistant && this.makeDiscovery(homeAssistant, kitId);
+    const { discovery } = this;
+    const mayKeep = (droneId: string): boolean => discovery === null || discovery.holds(droneId);
+    this.states = new States(this.values, topics, kitId, perDrone, (row) => this.clock.offsetOf(row), mayKeep);
     return this.states;
+  }
+
+  private makeDiscovery({ names, expireMs }: HomeAssistantUse, kitId: string): Discovery {
+    const { topics, spool, wires, log } = this.options;
+    return new Discovery({
+      names,
+      topics,
+      expireMs,
+      // In frames nobody but a server reads it.
+      announcesKit: wires.wire === 'topics',
+      kitId,
+      spool,
+      onBirth: () => this.values.again(),
+      onTakenBack: (droneId) => this.states?.takeBack(droneId),
+      log,
+    });
   }
 
   private maintain(): void {

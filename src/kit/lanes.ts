@@ -14,6 +14,7 @@ export interface NextRow {
 
 export interface LanesOptions {
   readonly read: (afterId: number, uptoId: number, limit: number) => SpoolRow[];
+  /** The highest id that may be sent: what is above it is not there, or waits. */
   readonly lastId: () => number;
   /** Rows that are on their way already, or that must not be sent now. */
   readonly skip: (row: SpoolRow) => boolean;
@@ -32,7 +33,7 @@ export class Lanes {
 
   /** What has an id above `boundary` is new. */
   constructor({ read, lastId, skip }: LanesOptions, boundary = lastId()) {
-    this.backlog = new Lane(0, () => boundary, read, skip);
+    this.backlog = new Lane(0, () => Math.min(boundary, lastId()), read, skip);
     this.live = new Lane(boundary, lastId, read, skip);
   }
 

@@ -14,7 +14,10 @@ export class LastValues {
   private busy: Promise<void> | null = null;
   private hasComplained = false;
 
-  constructor(private readonly log: Logger) {}
+  constructor(
+    private readonly log: Logger,
+    private readonly maxTopics = MAX_TOPICS,
+  ) {}
 
   set(message: OutgoingMessage): void {
     const { topic } = message;
@@ -22,18 +25,35 @@ export class LastValues {
     this.values.set(topic, message);
     this.dirty.add(topic);
     const [oldest] = this.values.keys();
-    if (this.values.size > MAX_TOPICS && oldest !== undefined) {
-      this.values.delete(oldest);
-      this.dirty.delete(oldest);
-    }
+    if (this.values.size > this.maxTopics && oldest !== undefined) this.forget(oldest);
+    this.publishSoon();
+  }
+
+  /** Has the broker keep nothing there any more. Once it has confirmed that, there is nothing left to say. */
+  takeBack(topic: string): void {
+    this.set({ topic, payload: '', qos: 1, retain: true });
+  }
+
+  /** What the broker has of it stays, and is no longer this kit's to say. */
+  forget(topic: string): void {
+    this.values.delete(topic);
+    this.dirty.delete(topic);
+  }
+
+  has(topic: string): boolean {
+    return this.values.has(topic);
+  }
+
+  /** Says everything once more. */
+  again(): void {
+    for (const topic of this.values.keys()) this.dirty.add(topic);
     this.publishSoon();
   }
 
   /** A new connection: everything is published again. */
   begin(link: MqttLink): void {
     this.link = link;
-    for (const topic of this.values.keys()) this.dirty.add(topic);
-    this.publishSoon();
+    this.again();
   }
 
   /** Publishes what is still to be said, then forgets the connection. */
@@ -57,6 +77,7 @@ export class LastValues {
       this.dirty.delete(topic);
       try {
         await link.publish(message);
+        if (message.payload === '' && this.values.get(topic) === message) this.forget(topic);
       } catch (thrown: unknown) {
         // Refused, or the link is gone: the next connection says everything again.
         this.complain(toError(thrown));

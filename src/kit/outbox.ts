@@ -86,7 +86,7 @@ export class Outbox {
     }
     // What fits no message of its own would not be taken out of a frame either.
     if (this.isTooLarge(textBytesOf(sending), MAX_PACKET_BYTES, [sending])) return;
-    const framed = framedOf(sending);
+    const framed = framedOf(sending, this.options.outgoing.clockOffsetOf);
     if (framed === null) {
       this.options.onUnsendable(sending.row, 'it is no JSON object');
       return;

@@ -38,6 +38,8 @@ export interface SessionOptions {
   readonly servers: Servers;
   /** What a broker's confirmation is worth now. */
   readonly onConfirmed: () => OnConfirmed;
+  /** Rows above it wait, whatever else may be sent. */
+  readonly sendUptoId?: () => number;
   readonly wires: WireOptions;
   readonly throttle: Throttle;
   /** The spool could not be read. */
@@ -374,7 +376,7 @@ export class PublishSession {
   }
 
   private freshLanes(backlogUptoId?: number): Lanes {
-    const { spool, sent } = this.options;
+    const { spool, sent, sendUptoId = () => Number.POSITIVE_INFINITY } = this.options;
     const { mayReplay } = this;
     // Without a replay nothing goes twice, and what is new stays so, however long its topic or the broker was held up.
     if (mayReplay || backlogUptoId !== undefined) this.backlogUptoId = backlogUptoId ?? spool.lastId();
@@ -388,7 +390,7 @@ export class PublishSession {
         // Of a kind that is denied there may be a million.
         read: (afterId, uptoId, limit) =>
           spool.read(afterId, uptoId, limit, new Set([...this.denied].map((kind) => classOf(kind)))),
-        lastId: () => spool.lastId(),
+        lastId: () => Math.min(spool.lastId(), sendUptoId()),
         skip: (row) => isOut(row) || this.denied.has(kindOf(row.class)),
       },
       this.backlogUptoId,

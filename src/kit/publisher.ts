@@ -25,8 +25,8 @@ import type { Wire, WireOptions } from './wires.js';
  * QoS 1 gains nothing above 100; of QoS 2, mosquitto loses what is beyond 20 without a word (on 3.1.1) or as an error.
  */
 const WINDOW = { 0: 100, 1: 100, 2: 10 } as const;
-/** Places of the broker's receive maximum that are left to the state topics and to the status. */
-const STATE_PLACES = 2;
+/** Places of the broker's receive maximum that are left to the state topics, to Home Assistant's and to the status. */
+const STATE_PLACES = 3;
 /** How long the servers' retained hellos may take to come before anything is sent. */
 const HELLO_MS = 2_000;
 const TICK_MS = 1_000;
@@ -44,12 +44,16 @@ export interface PublisherOptions {
   readonly outgoing: Omit<Outgoing, 'kitId'>;
   readonly delivery: Delivery;
   readonly wires: WireOptions;
+  /** Rows above it wait; all may be sent unless given. */
+  readonly sendUptoId?: () => number;
   /** The most kilobits a second for the backlog; 0 for no limit. */
   readonly drainRateKbps: number;
   /** A server has said hello. */
   readonly onHello: (hello: Hello) => void;
   /** An acknowledgement has come. */
   readonly onAck?: (ack: Ack) => void;
+  /** A message that is no server's. */
+  readonly onOther?: (message: IncomingMessage) => void;
   /** The spool could not be read or written. */
   readonly onSpoolError: (error: Error) => void;
   readonly log: Logger;
@@ -125,10 +129,10 @@ export class Publisher {
   async listen(link: MqttLink, kitId: string): Promise<void> {
     const { delivery, log } = this.options;
     this.servers.begin();
-    if (delivery === 'broker') return;
     link.onMessage((message) => {
       this.onMessage(message, kitId);
     });
+    if (delivery === 'broker') return;
     try {
       await link.subscribe(serverFilters(kitId), 1);
       this.isDeaf = false;
@@ -172,7 +176,7 @@ export class Publisher {
   }
 
   private openSession(link: MqttLink, kitId: string, window: number, backlogUptoId: number): PublishSession {
-    const { spool, outgoing, delivery, wires, onSpoolError, log } = this.options;
+    const { spool, outgoing, delivery, wires, sendUptoId, onSpoolError, log } = this.options;
     const { counts, sent, servers, throttle } = this;
     return new PublishSession({
       link,
@@ -184,6 +188,7 @@ export class Publisher {
       sent,
       servers,
       onConfirmed: () => onConfirmed(delivery, spool.storeId() !== null, servers.isServed),
+      ...(sendUptoId === undefined ? {} : { sendUptoId }),
       wires,
       throttle,
       onUnreadable: onSpoolError,
@@ -195,7 +200,10 @@ export class Publisher {
   private onMessage(incoming: IncomingMessage, kitId: string): void {
     incoming.ack();
     const message = readServerMessage(incoming, kitId);
-    if (message === null) return;
+    if (message === null) {
+      this.options.onOther?.(incoming);
+      return;
+    }
     try {
       if ('ack' in message) {
         this.options.onAck?.(message.ack);

@@ -1,9 +1,9 @@
 // What the kit says of itself and of each drone on the state topics (DragonSync sinks/mqtt_sink.py has the same).
 import type { OutgoingMessage, Qos } from '../base/mqtt-link.js';
-import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
 import { perDroneTopic, serviceTopic, systemTopics, type TopicNames } from '../schema/topics.js';
 import type { Accepted } from './intake.js';
 import type { LastValues } from './last-values.js';
+import { type Outgoing, sealed } from './packets.js';
 
 export interface PerDrone {
   readonly retain: boolean;
@@ -21,6 +21,9 @@ export class States {
     private readonly topics: TopicNames,
     private readonly kitId: string,
     private readonly perDrone: PerDrone | null,
+    private readonly clockOffsetOf: NonNullable<Outgoing['clockOffsetOf']>,
+    /** Of which drones the broker may keep the latest message. */
+    private readonly mayKeep: (droneId: string) => boolean = () => true,
   ) {}
 
   online(): void {
@@ -43,7 +46,13 @@ export class States {
     if (kind !== 'drone' || this.perDrone === null) return;
     const topic = perDroneTopic(this.topics.perDroneBase, thing);
     if (topic === null) return;
-    const payload = seal(row.body, this.kitId, { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq });
-    this.values.set({ topic, payload, qos: this.perDrone.qos, retain: this.perDrone.retain });
+    const payload = sealed({ kitId: this.kitId, clockOffsetOf: this.clockOffsetOf }, { row, replay: false });
+    this.values.set({ topic, payload, qos: this.perDrone.qos, retain: this.perDrone.retain && this.mayKeep(thing) });
+  }
+
+  /** The drone is gone for good. */
+  takeBack(droneId: string): void {
+    const topic = perDroneTopic(this.topics.perDroneBase, droneId);
+    if (topic !== null) this.values.takeBack(topic);
   }
 }

@@ -10,6 +10,7 @@ export interface StatusInputs {
   readonly n: number;
   readonly kitId: string;
   readonly nowMs: number;
+  readonly clockOffsetS: number | null;
   readonly resent: number;
   readonly refused: number;
   readonly link: KitStatus['link'];
@@ -29,7 +30,7 @@ export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInput
     kit_id: inputs.kitId,
     version: VERSION,
     time: new Date(inputs.nowMs).toISOString(),
-    clock_offset_s: null,
+    clock_offset_s: inputs.clockOffsetS,
     opening: inputs.opening,
     n: inputs.n,
     ...spoolOf(counts),

@@ -12,6 +12,10 @@ export const kitStatus = z.looseObject({
   version: z.string(),
   /** ISO 8601 UTC, the kit's clock. */
   time: z.string(),
+  /**
+   * Seconds to be added to the kit's clock: by GPS time now, or, once that is known, what messages lacked that left
+   * uncorrected. Null when nothing is known.
+   */
   clock_offset_s: z.number().nullable(),
   /** Random, per opening of the spool; with `n`, which rises by one, it tells a newer status from an older one. */
   opening: z.string(),

@@ -1,8 +1,10 @@
 // The contract of what is kept of messages that could not become rows (stores/sqlite-rejects.ts,
 // stores/postgres-rejects.ts), and the second try of one of them. Commits add to them (stores/commit.ts).
 import { AppError, toError } from '../base/errors.js';
+import { isObject, parseJson } from '../base/json.js';
+import { withClockOffset } from '../schema/clock-offset.js';
 import type { Decoder } from './decode.js';
-import type { Observation, Reject } from './store.js';
+import type { Batch, Observation, Reject } from './store.js';
 
 /** Of each, so many bytes. */
 export const MAX_KEPT_BYTES = 16_384;
@@ -36,6 +38,8 @@ export interface Rejects {
    * @throws StoreError as `Store.commit` does; then nothing has changed.
    */
   store(reject: StoredReject, observations: readonly Observation[]): Promise<StoredOutcome | null>;
+  /** By so many seconds this kit's clock was behind, when it last said that it is wrong; null when it never did. */
+  clockOffsetS(kitId: string): Promise<number | null>;
   /** Puts why it still can't be stored. */
   explain(id: number, reason: string, detail: string): Promise<void>;
 }
@@ -48,7 +52,7 @@ export interface Retried {
   readonly detail?: string;
 }
 
-/** Decodes it with today's decoder; what can be stored now is. */
+/** Decodes it with today's decoder, and a time that can't be with the kit's clock put right; what can be stored now is. */
 export async function retry(
   rejects: Rejects,
   decoder: Pick<Decoder, 'decode'>,
@@ -59,7 +63,12 @@ export async function retry(
   if (isTruncated(reject)) {
     return { id, outcome: 'truncated', reason, detail: `only the first ${MAX_KEPT_BYTES} bytes were kept` };
   }
-  const { observations, rejects: again, reports } = decoder.decode({ topic, payload, receivedUs, nowUs });
+  const asItCame = decoder.decode({ topic, payload, receivedUs, nowUs });
+  const {
+    observations,
+    rejects: again,
+    reports,
+  } = (await withClockPutRight(rejects, decoder, reject, nowUs, asItCame)) ?? asItCame;
   const [refused] = again;
   if (refused !== undefined) return failed(rejects, id, refused.reason, refused.detail);
   if (observations.length === 0) return { id, outcome: 'failed', reason, detail: whyNothing(topic, reports.length) };
@@ -69,6 +78,28 @@ export async function retry(
     if (!(thrown instanceof AppError && thrown.code === 'data')) throw thrown;
     return failed(rejects, id, 'database', toError(thrown).message);
   }
+}
+
+/** Null when its time is not why it was refused, or nothing better is known. */
+async function withClockPutRight(
+  rejects: Rejects,
+  decoder: Pick<Decoder, 'decode'>,
+  { topic, payload, receivedUs }: StoredReject,
+  nowUs: number,
+  { rejects: [refused] }: Batch,
+): Promise<Batch | null> {
+  if (refused?.reason !== 'time' || refused.kitId === null || refused.kind === null) return null;
+  const offsetS = await rejects.clockOffsetS(refused.kitId);
+  const message = offsetS === null ? null : parseJson(payload.toString());
+  const corrected = isObject(message) ? withClockOffset(message, offsetS ?? 0) : null;
+  if (corrected === null) return null;
+  const sink = {
+    ...(isObject(corrected.message['sink']) ? corrected.message['sink'] : {}),
+    observed_raw: corrected.observedRaw,
+  };
+  const text = JSON.stringify({ ...corrected.message, ...(isObject(corrected.message['sink']) ? { sink } : {}) });
+  const batch = decoder.decode({ topic, payload: Buffer.from(text), receivedUs, nowUs });
+  return batch.rejects.length === 0 ? batch : null;
 }
 
 /** A whole one may be just as long; it is told by its end. */

@@ -1,5 +1,6 @@
 // From a kit's status to its half of the ledger, checked beyond its schema: it goes into the database as it is.
 import { PayloadError } from '../base/errors.js';
+import { CLOCK_TOLERANCE_S } from '../schema/clock-offset.js';
 import type { KitStatus } from '../schema/status.js';
 import type { KitReport, StreamReport } from './store.js';
 
@@ -7,13 +8,17 @@ const MAX_OPENING_LENGTH = 64;
 
 /** @throws PayloadError `schema` when it contradicts itself. */
 export function toReport(status: KitStatus): KitReport {
-  const { kit_id: kitId, opening, n, listing, link, ledger } = status;
+  const { kit_id: kitId, opening, n, listing, link, ledger, clock_offset_s: clockOffsetS } = status;
   if (opening === '' || opening.length > MAX_OPENING_LENGTH) throw contradiction('opening: not 1 to 64 characters');
   if (listing !== undefined && listing.part > listing.of) throw contradiction('listing: a part beyond the last');
   for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
   const about = { kitId, opening, n, listing: listing ?? null };
   const report = { ...about, reconnects: link.reconnects, streams: ledger, status };
-  return link.tls_insecure === true ? { ...report, insecure: true } : report;
+  return {
+    ...report,
+    ...(link.tls_insecure === true ? { insecure: true as const } : {}),
+    ...(Math.abs(clockOffsetS ?? 0) >= CLOCK_TOLERANCE_S ? { clockOffsetS: clockOffsetS ?? 0 } : {}),
+  };
 }
 
 function checkStream(at: string, { floor, next, evicted, quarantined }: StreamReport): void {

@@ -112,6 +112,8 @@ export interface KitReport {
   readonly insecure?: true;
   /** All of what it said. */
   readonly status?: KitStatus;
+  /** By so many seconds the kit's clock is behind, which is more than any that is kept right. */
+  readonly clockOffsetS?: number;
 }
 
 export interface Batch {

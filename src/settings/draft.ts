@@ -3,7 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Problem, Problems } from './problems.js';
 import { readSecretFile } from './secret-file.js';
-import { hasNoEffect, type Section, type Setting, type Values } from './spec.js';
+import type { Section, Setting, Values } from './spec.js';
 
 /** A text as it was written, and where. */
 export interface Given {
@@ -108,11 +108,6 @@ export class Draft<S extends Section> {
       return setting.default;
     }
     const { value } = parsed;
-    if (hasNoEffect(setting) && value !== setting.default) this.warn(key, 'has no effect in this version');
-    if (Array.isArray(setting.unavailable) && setting.unavailable.includes(value)) {
-      this.fail(key, `${String(value)} is not available in this version`, setting.expected);
-      return setting.default;
-    }
     return setting.isPath && value !== '' ? resolve(this.around.folder, String(value)) : value;
   }
 

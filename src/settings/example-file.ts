@@ -28,13 +28,9 @@ export function serverExample(): string {
 }
 
 function describeSection(section: Section, equals: string): string {
-  const settings = Object.entries(section).filter(([, setting]) => leavesAChoice(setting));
-  return settings.map(([key, setting]) => describeSetting(key, setting, equals)).join('\n');
-}
-
-/** A setting that this version can't act on, or that can have one value only, would just be in the way. */
-function leavesAChoice({ unavailable, expected, default: fallback }: Setting<unknown>): boolean {
-  return unavailable === undefined || (unavailable !== true && expected !== String(fallback));
+  return Object.entries(section)
+    .map(([key, setting]) => describeSetting(key, setting, equals))
+    .join('\n');
 }
 
 function describeSetting(key: string, setting: Setting<unknown>, equals: string): string {

@@ -17,6 +17,7 @@ export function checkMqtt(draft: MqttDraft, isDragonSyncs: boolean): void {
   checkFrames(draft);
   checkReplay(draft);
   checkTopics(draft);
+  checkHomeAssistant(draft);
   const { mqtt_tls, mqtt_ca_file, mqtt_certfile, mqtt_keyfile, mqtt_tls_insecure } = draft.values;
   checkTls(draft, {
     enabled: ['mqtt_tls', mqtt_tls],
@@ -84,10 +85,27 @@ function checkReplay(draft: MqttDraft): void {
 }
 
 function checkTopics(draft: MqttDraft): void {
-  const sound = TOPICS.filter((key) => !draft.failed.has(key));
+  const used = draft.values.mqtt_ha_enabled ? [...TOPICS, 'mqtt_ha_prefix' as const] : TOPICS;
+  const sound = used.filter((key) => !draft.failed.has(key));
   const topics = Object.fromEntries(sound.map((key) => [key, draft.values[key]]));
   for (const { key, message, expected } of topicConflicts(topics, 'mqtt_per_drone_base')) {
     draft.fail(key, message, expected);
+  }
+}
+
+function checkHomeAssistant(draft: MqttDraft): void {
+  const { mqtt_ha_enabled, mqtt_per_drone_enabled, mqtt_wire } = draft.values;
+  if (!mqtt_ha_enabled) return;
+  if (!mqtt_per_drone_enabled) {
+    const message = "reads each drone's values on the drone's own topic, and there is none";
+    draft.fail('mqtt_ha_enabled', `Home Assistant ${message}`, 'mqtt_per_drone_enabled = true beside it');
+  }
+  if (mqtt_wire === 'stream') {
+    const health =
+      'of the kit itself Home Assistant gets nothing: with mqtt_wire = stream its health goes to the server';
+    const access =
+      "and an enrolled kit announces drones only where the broker's access rules let it (config/mosquitto/acl)";
+    draft.warn('mqtt_ha_enabled', `${health}; ${access}`);
   }
 }
 

@@ -1,4 +1,5 @@
 // Every key of the kit's [MQTT] section: those of WarDragon Analytics' MQTT guide, and ours.
+import { quote } from './problems.js';
 import { choice, flag, host, path, text, whole } from './spec.js';
 import { topic } from './topic-rules.js';
 
@@ -64,18 +65,18 @@ const GUIDE = {
   }),
   mqtt_ha_enabled: flag({
     default: false,
-    unavailable: [true],
-    doc: 'Announce drones and the kit to Home Assistant (MQTT discovery).',
+    doc: 'Announce drones and the kit to Home Assistant (MQTT discovery), at most 100 drones at a time. Needs mqtt_per_drone_enabled.',
   }),
-  mqtt_ha_prefix: text({
+  mqtt_ha_prefix: topic({
     default: 'homeassistant',
-    unavailable: true,
     doc: "The topic prefix of Home Assistant's discovery.",
   }),
   mqtt_ha_device_base: text({
     default: 'wardragon_drone',
-    unavailable: true,
-    doc: 'The beginning of the device names in Home Assistant.',
+    expected: '1 to 64 letters, digits, dashes or underscores',
+    check: (raw) =>
+      /^[A-Za-z0-9_-]{1,64}$/.test(raw) ? { value: raw } : { wrong: `${quote(raw)} can't begin a unique id` },
+    doc: "The beginning of the unique ids in Home Assistant; DragonSync's, so that what was recorded before goes on.",
   }),
 } as const;
 
@@ -141,8 +142,7 @@ const OURS = {
     default: 24,
     min: 1,
     max: 8760,
-    unavailable: true,
-    doc: 'Hours after which a drone that is gone is removed from Home Assistant.',
+    doc: 'Hours after which a drone that is gone is removed from Home Assistant; counted while dragonsink runs, whatever the clock says.',
   }),
 } as const;
 

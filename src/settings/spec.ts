@@ -28,11 +28,6 @@ export interface Setting<T> {
   readonly derive?: (set: Readonly<Record<string, unknown>>) => T;
   /** A relative one begins at the folder of the configuration file. */
   readonly isPath?: boolean;
-  /**
-   * What this version can't do yet: these values are refused; `true` means that the setting has no effect. To lift it,
-   * delete its line.
-   */
-  readonly unavailable?: true | readonly T[];
 }
 
 export type Section = Readonly<Record<string, Setting<unknown>>>;
@@ -43,10 +38,6 @@ export type Values<S extends Section> = {
 };
 
 type About<T> = Omit<Setting<T>, 'expected' | 'limits' | 'parse' | 'isPath'>;
-
-export function hasNoEffect(setting: Setting<unknown>): boolean {
-  return setting.unavailable === true;
-}
 
 const WORDS: Readonly<Record<string, boolean>> = {
   true: true,
@@ -66,9 +57,7 @@ export function flag(about: About<boolean>): Setting<boolean> {
     const value = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
     return value === undefined ? { wrong: notA(text, 'true or false') } : { value };
   };
-  const refused = about.unavailable === true ? [] : (about.unavailable ?? []);
-  const expected = ['true', 'false'].filter((word) => !refused.includes(word === 'true')).join(' or ');
-  return { ...about, expected, limits: '', parse };
+  return { ...about, expected: 'true or false', limits: '', parse };
 }
 
 type Range = { readonly min: number; readonly max: number };
@@ -90,15 +79,13 @@ function numeric(about: About<number>, { min, max }: Range, pattern: RegExp, wha
   return { ...about, expected: `${what} from ${min} to ${max}`, limits: `From ${min} to ${max}.`, parse };
 }
 
-type Choices<T> = Omit<About<T>, 'default' | 'unavailable' | 'derive'> & {
+type Choices<T> = Omit<About<T>, 'default' | 'derive'> & {
   readonly choices: readonly T[];
   readonly default: NoInfer<T>;
-  readonly unavailable?: true | readonly NoInfer<T>[];
 };
 
 export function choice<const T extends string | number>({ choices, ...about }: Choices<T>): Setting<T> {
-  const refused = about.unavailable === true ? [] : (about.unavailable ?? []);
-  const names = choices.filter((known) => !refused.includes(known)).map(String);
+  const names = choices.map(String);
   const parse = (text: string): Parsed<T> => {
     const value = choices.find((known) => String(known) === text.toLowerCase());
     return value === undefined ? { wrong: `${quote(text)} is not one of the choices` } : { value };

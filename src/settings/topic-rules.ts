@@ -7,7 +7,7 @@ const MAX_TOPIC = 200;
 /** What dragonsink and DragonSync say about kits and servers, under names that are fixed (src/schema/topics.ts). */
 const FIXED = /^wardragon\/(system|service|sink|ingest)(\/|$)/;
 
-type AboutTopic = Pick<Setting<string>, 'doc' | 'default' | 'unavailable'> & { readonly trailingSlash?: true };
+type AboutTopic = Pick<Setting<string>, 'doc' | 'default'> & { readonly trailingSlash?: true };
 
 /** `trailingSlash` takes one off: WarDragon Analytics writes its prefix with one (WarDragonAnalytics docs/mqtt.md). */
 export function topic({ trailingSlash, ...about }: AboutTopic): Setting<string> {

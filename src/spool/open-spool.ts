@@ -9,7 +9,8 @@ import { create, isThere, keepAside } from './spool-file.js';
 import { type SpoolLock, takeLock } from './spool-lock.js';
 import { explained } from './spool-problems.js';
 import { SpoolReader } from './spool-reader.js';
-import { SqliteSpool, type SqliteSpoolOptions } from './sqlite-spool.js';
+import { SqliteSpool } from './sqlite-spool.js';
+import type { SqliteSpoolOptions } from './sqlite-spool-options.js';
 import { Statements } from './statements.js';
 
 export interface OpenSpoolOptions extends Omit<SqliteSpoolOptions, 'lastTakenMs'> {

@@ -98,6 +98,10 @@ export interface Spool {
   /** With the first one, all that was handed over waits again: it is this database that wants it. */
   setStoreId(storeId: string | null): void;
 
+  /** A little of the kit's own state, kept beside the rows; null when there is none of this name. */
+  note(name: string): string | null;
+  setNote(name: string, text: string): void;
+
   /** The mark that was last accepted for a thing; null when it is new (or was forgotten: the memory is bounded). */
   lastMark(rowClass: number, thing: string): string | null;
 

@@ -4,13 +4,14 @@ import { SpoolError } from '../base/errors.js';
 import type { Sqlite, Statement } from '../base/sqlite.js';
 import { Age } from './age.js';
 import { Ballast } from './ballast.js';
+import { countByClass } from './count-by-class.js';
 import { epochOf, leastCounter, nextCounter } from './epochs.js';
 import { type Evicted, Eviction } from './eviction.js';
 import { HandedOver } from './handed-over.js';
 import { Marks } from './marks.js';
 import * as plans from './plans.js';
 import type { Stream } from './range-table.js';
-import { type Limits, Room } from './room.js';
+import { Room } from './room.js';
 import { Space, sharesOf } from './space.js';
 import {
   type Covered,
@@ -25,19 +26,8 @@ import {
 import { noteDamage } from './spool-file.js';
 import { explained } from './spool-problems.js';
 import { SpoolReader } from './spool-reader.js';
+import type { SqliteSpoolOptions } from './sqlite-spool-options.js';
 import { Statements } from './statements.js';
-
-export interface SqliteSpoolOptions {
-  readonly path: string;
-  /** Every class that will ever be used, in the order in which `priority` evicts them. */
-  readonly classes: readonly number[];
-  readonly limits: Limits;
-  /** When this spool, or one that was kept aside since, was last opened, in milliseconds since 1970; null for never. */
-  readonly lastTakenMs: number | null;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
-  readonly monotonicMs?: () => number;
-}
 
 const EVICTING_MS = 200;
 
@@ -136,6 +126,14 @@ export class SqliteSpool implements Spool {
       this.statements.run(plans.PUT_META, 'store_id', storeId);
     });
     this.boundTo = storeId;
+  }
+
+  note(name: string): string | null {
+    return this.look(() => this.reader.meta(`note ${name}`)) as string | null;
+  }
+
+  setNote(name: string, text: string): void {
+    this.write(() => this.statements.run(plans.PUT_META, `note ${name}`, text));
   }
 
   lastMark(rowClass: number, thing: string): string | null {
@@ -390,10 +388,4 @@ export class SqliteSpool implements Spool {
       }
     });
   }
-}
-
-function countByClass(rows: readonly { readonly class: number }[]): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const { class: c } of rows) counts.set(c, (counts.get(c) ?? 0) + 1);
-  return counts;
 }

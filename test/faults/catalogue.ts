@@ -24,6 +24,7 @@ import { sessionHijack } from './faults/session-hijack.js';
 import { silentLoss } from './faults/silent-loss.js';
 import { slowLink } from './faults/slow-link.js';
 import { twoServers } from './faults/two-servers.js';
+import { wrongClock } from './faults/wrong-clock.js';
 
 export const FAULTS: readonly Fault[] = [
   calm,
@@ -47,6 +48,7 @@ export const FAULTS: readonly Fault[] = [
   databaseDiskFull,
   kitDiskFull,
   failingDisk,
+  wrongClock,
   hostileClients,
   certificates,
   restoredSpool,

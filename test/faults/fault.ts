@@ -3,7 +3,7 @@ import type { Random } from './random.js';
 import type { World } from './world.js';
 
 /** What a machine may not have (machine.ts finds out). */
-export type Need = 'loop' | 'tmpfs' | 'compiler';
+export type Need = 'loop' | 'tmpfs' | 'compiler' | 'faketime';
 
 export interface Setup {
   /** SQLite unless said. */

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import pg from 'pg';
 import { findBinary } from '../fixtures/mosquitto.js';
 import { Cleanup } from './cleanup.js';
+import { faketimeLibrary } from './fake-clock.js';
 import type { Fault, Need } from './fault.js';
 import { spoolDisk } from './spool-disk.js';
 
@@ -35,6 +36,13 @@ const PROBES: readonly (readonly [Need, (folder: string, cleanup: Cleanup) => Pr
     'compiler',
     async () => void execFileSync('cc', ['--version'], { stdio: 'ignore' }),
     'apt-get install -y gcc libc6-dev',
+  ],
+  [
+    'faketime',
+    async () => {
+      if (faketimeLibrary() === null) throw new Error('there is no libfaketime');
+    },
+    'apt-get install -y faketime',
   ],
   [
     'tmpfs',

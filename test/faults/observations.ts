@@ -27,6 +27,10 @@ const DRONES_OF_TEN = 8;
 const REGULARS = 3;
 
 export class Observations {
+  /** The clock of the kit, by which all of it is timed, less the true time. */
+  aheadMs = 0;
+  /** It has the true time in its status. */
+  hasGps = true;
   private count = 0;
   private lastUs = 0;
   private health: Observation | null = null;
@@ -46,10 +50,12 @@ export class Observations {
 
   /** The kit's health: renewed at most once a second, which is how closely the server looks at it. */
   system(): Observation {
-    const second = Math.floor(Date.now() / 1_000);
+    const second = Math.floor((Date.now() + this.aheadMs) / 1_000);
     if (this.health !== null && this.health.keyUs === second * 1e6) return this.health;
     this.count += 1;
     const entry = statusEntry(this.kitId, KIT, second, this.count);
+    entry['gpsd_time_utc'] = new Date(Math.floor(Date.now() / 1_000) * 1_000).toISOString();
+    entry['gps_fix'] = this.hasGps;
     entry['cpu_usage'] = this.round(this.random.between(1, 99), 1);
     const { gpsd_time_utc: utc, cpu_usage: cpu, uptime } = entry as Record<string, number | string>;
     const name = { id: `system ${utc}`, kind: 'system', thing: '', keyUs: second * 1e6 } as const;
@@ -131,7 +137,7 @@ export class Observations {
   /** Each a microsecond after the one before, at least. */
   private nowUs(): number {
     this.lastUs = Math.max(Date.now() * 1_000, this.lastUs + 1);
-    return this.lastUs;
+    return this.lastUs + Math.round(this.aheadMs) * 1_000;
   }
 
   private round(value: number, digits: number): number {

@@ -54,6 +54,7 @@ export class World {
   readonly ledger = new OutsideLedger(join(this.folder, 'ledger.txt'));
   readonly sendings = new Sendings();
   readonly serverTraffic = new ServerTraffic();
+  readonly observations: Observations;
   readonly api: FaultApi;
   /** What a fault found out beside the invariants. */
   readonly violations: string[] = [];
@@ -90,7 +91,8 @@ export class World {
     this.cleanup.add(() => {
       if (isLeaving()) rmSync(this.folder, { recursive: true, force: true });
     });
-    this.api = new FaultApi(new Observations(options.random, KIT_ID), this.ledger);
+    this.observations = new Observations(options.random, KIT_ID);
+    this.api = new FaultApi(this.observations, this.ledger);
   }
 
   /** Starts everything, and waits until it is connected. */

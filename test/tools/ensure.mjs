@@ -136,6 +136,12 @@ export function ensureMosquitto({ optional = false } = {}) {
   return null;
 }
 
+/** libfaketime, for whoever wants a clock that is wrong; without it that is not tried. */
+export function ensureFaketime() {
+  if (existsSync('/usr/bin/faketime') || aptInstall(['faketime'])) return;
+  say('no libfaketime here (as root: apt-get install -y faketime); going on without');
+}
+
 /** The folder with initdb and pg_ctl, and puts it where the tests look (DRAGONSINK_POSTGRES_BIN). */
 export function ensurePostgres() {
   const found = findPostgres() ?? (aptInstall(['postgresql']) ? findPostgres() : null) ?? embeddedPostgres();

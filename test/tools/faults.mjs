@@ -1,6 +1,14 @@
 // `npm run faults`: makes everything ready, then hands over to the fault suite (test/faults/run.ts).
 import { join } from 'node:path';
-import { ensureBuild, ensureDependencies, ensureMosquitto, ensurePostgres, ROOT, runTool } from './ensure.mjs';
+import {
+  ensureBuild,
+  ensureDependencies,
+  ensureFaketime,
+  ensureMosquitto,
+  ensurePostgres,
+  ROOT,
+  runTool,
+} from './ensure.mjs';
 import { handOver } from './hand-over.mjs';
 
 runTool(() => {
@@ -8,5 +16,6 @@ runTool(() => {
   ensureBuild();
   ensureMosquitto();
   ensurePostgres();
+  ensureFaketime();
   handOver(['--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...process.argv.slice(2)], { cwd: ROOT });
 });

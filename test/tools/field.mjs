@@ -27,6 +27,7 @@ const NEEDED = {
   'libstdc++6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libstdc++.so.6',
   shellcheck: '/usr/bin/shellcheck',
   'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
+  'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
 };
 
 function ensurePackages() {

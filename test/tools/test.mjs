@@ -4,7 +4,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
-import { ensureBuild, ensureDependencies, ensureMosquitto, ensurePostgres, filesBelow, ROOT, run } from './ensure.mjs';
+import {
+  ensureBuild,
+  ensureDependencies,
+  ensureFaketime,
+  ensureMosquitto,
+  ensurePostgres,
+  filesBelow,
+  ROOT,
+  run,
+} from './ensure.mjs';
 
 /** A file of tests that takes longer hangs. */
 const FILE_TIMEOUT_MS = 240_000;
@@ -96,6 +105,7 @@ function check() {
     ['install', () => ensureDependencies()],
     ['mosquitto', () => ensureMosquitto()],
     ['postgresql', () => ensurePostgres()],
+    ['libfaketime', () => ensureFaketime()],
     ['lint', () => node('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.')],
     ['types', () => node(...tsc, '.')],
     ['types of the page', () => node(...tsc, 'src/page')],

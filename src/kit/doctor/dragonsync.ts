@@ -1,6 +1,7 @@
 // Doctor: what DragonSync's API tells. It answers, it names the kit, its GPS has the time, and it publishes where it should.
 import { type Check, fail, failed, ok, warn } from '../../base/check.js';
 import { isObject, type JsonObject } from '../../base/json.js';
+import { gpsReading } from '../../dragonsync/gps-time.js';
 import { isKitId } from '../../schema/kit-id.js';
 
 /** The part of DragonSync's API that is asked. */
@@ -54,13 +55,9 @@ export function checkClock(status: JsonObject | null, nowMs: number): Check {
   const now = new Date(nowMs).toISOString();
   const fix = 'let it follow the GPS or a time server: timedatectl set-ntp true, or chrony';
   if (nowMs < OLDEST_MS) return fail('clock', `it is ${now} here`, fix);
-  const gpsMs = Date.parse(String(status?.['gpsd_time_utc'] ?? ''));
-  const readS = Number(status?.['last_update_time']);
-  // Without a fix, what stands there may be of long ago.
-  const isFromGps = [undefined, '', 'gpsd'].some((source) => source === status?.['time_source']);
-  if (!(isFromGps && Number.isFinite(gpsMs) && readS > 0))
-    return ok('clock', `${now}, and no GPS time to hold against it`);
-  const aheadS = readS - gpsMs / 1_000;
+  const reading = gpsReading(status);
+  if (reading === null) return ok('clock', `${now}, and no GPS time to hold against it`);
+  const aheadS = (reading.clockMs - reading.gpsMs) / 1_000;
   const text = `${Math.abs(aheadS).toFixed(0)} s ${aheadS > 0 ? 'ahead of' : 'behind'} GPS time`;
   if (Math.abs(aheadS) > WRONG_S) return fail('clock', text, fix);
   if (Math.abs(aheadS) > LATE_S) return warn('clock', text, fix);

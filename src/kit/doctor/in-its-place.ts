@@ -59,6 +59,7 @@ function serverOf(link: MqttLink, { kitId }: LinkUse, view: SpoolView): Server {
         n: reporter.n,
         kitId,
         nowMs: Date.now(),
+        clockOffsetS: null,
         resent: 0,
         refused: 0,
         link: { enabled: true, connected: true, reconnects: 0 },

@@ -16,6 +16,7 @@ import {
   systemTopics,
   type TopicNames,
 } from '../../schema/topics.js';
+import { configTopic, droneDevice, type EntityNames, presenceTopic } from '../home-assistant/entities.js';
 import { serverFilters } from '../server-messages.js';
 import type { Servers } from '../servers.js';
 import type { WireOptions } from '../wires.js';
@@ -29,6 +30,8 @@ export interface LinkUse {
   readonly qos: Readonly<Record<Kind, Qos>>;
   readonly wires: WireOptions;
   readonly perDrone: boolean;
+  /** Null announces nothing to Home Assistant. */
+  readonly homeAssistant: EntityNames | null;
   /** Servers are listened to. */
   readonly listens: boolean;
 }
@@ -45,7 +48,7 @@ const FEW = 10;
 const DOCTORS_DRONE = 'dragonsink-doctor';
 
 /** Every topic the kit needs; with frames, the shared topics are for a server that does not know them. */
-function topicsOf({ kitId, topics, kinds, wires, perDrone }: LinkUse): string[] {
+function topicsOf({ kitId, topics, kinds, wires, perDrone, homeAssistant }: LinkUse): string[] {
   const { state, availability } = systemTopics(topics, kitId);
   const history = KINDS.filter((kind) => kinds.has(kind)).map((kind) => historyTopic(topics, kind, kitId));
   const drone = perDrone ? perDroneTopic(topics.perDroneBase, DOCTORS_DRONE) : null;
@@ -53,10 +56,20 @@ function topicsOf({ kitId, topics, kinds, wires, perDrone }: LinkUse): string[] 
     ...(wires.wire === 'stream' ? [] : history),
     ...(wires.wire === 'stream' || wires.replay === 'frames' ? [streamTopic(kitId)] : []),
     ...(drone === null ? [] : [drone]),
+    ...(drone === null || homeAssistant === null ? [] : discoveryTopics(homeAssistant, drone)),
     state,
     availability,
     serviceTopic(kitId),
     statusTopic(kitId),
+  ];
+}
+
+function discoveryTopics(names: EntityNames, stateTopic: string): string[] {
+  const device = droneDevice(names, DOCTORS_DRONE, stateTopic, '');
+  const components = ['sensor', 'device_tracker'] as const;
+  return [
+    presenceTopic(stateTopic),
+    ...components.map((component) => configTopic(names, device, { component, suffix: '' })),
   ];
 }
 

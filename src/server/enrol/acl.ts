@@ -14,11 +14,20 @@ const KIT_READS = ['wardragon/sink/%u/ack', 'wardragon/ingest/+/hello'] as const
 
 /** What other programs read, for whoever wants it: on these topics everybody can claim to be any kit. */
 const FOR_LOCAL_READERS = [
-  'wardragon/drone/+',
-  'wardragon/drones',
-  'wardragon/aircraft',
-  'wardragon/signals',
-  'wardragon/system/%u/attrs',
+  'write wardragon/drone/+',
+  'write wardragon/drones',
+  'write wardragon/aircraft',
+  'write wardragon/signals',
+  'write wardragon/system/%u/attrs',
+] as const;
+
+/** What mqtt_ha_enabled takes besides the first of those: several kits announce the same drone, and look at each other. */
+const FOR_HOME_ASSISTANT = [
+  'readwrite wardragon/drone/+/availability',
+  'readwrite homeassistant/sensor/+/config',
+  'write homeassistant/device_tracker/+/config',
+  'read homeassistant/status',
+  'read wardragon/service/+/availability',
 ] as const;
 
 const HEAD = `# Who may do what on a fleet's broker. \`dragonsink enrol\` puts readers and servers at the end.
@@ -32,14 +41,20 @@ const OPTION = `
 # believes of none that is enrolled; and below wardragon/drone/ it can leave as many retained messages as it likes.
 `;
 
+const HOME_ASSISTANT = `
+# For its discovery (mqtt_ha_enabled) the first of those and these. Everybody can then announce anything to Home Assistant. Its
+# own user needs: topic readwrite homeassistant/#
+`;
+
 /** The file as it begins. */
 export function kitAcl(): string {
   const rules = [
     ...KIT_WRITES.map((topic) => `pattern write ${topic}`),
     ...KIT_READS.map((topic) => `pattern read ${topic}`),
   ];
-  const option = FOR_LOCAL_READERS.map((topic) => `#pattern write ${topic}`);
-  return `${HEAD}${rules.join('\n')}\n${OPTION}${option.join('\n')}\n`;
+  const option = (lines: readonly string[]): string => lines.map((line) => `#pattern ${line}\n`).join('');
+  const options = `${OPTION}${option(FOR_LOCAL_READERS)}${HOME_ASSISTANT}${option(FOR_HOME_ASSISTANT)}`;
+  return `${HEAD}${rules.join('\n')}\n${options}`;
 }
 
 /** The rules of a reader or a server. Patterns are for everybody, so what a kit may write has to be denied to a reader. */

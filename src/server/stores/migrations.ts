@@ -7,13 +7,14 @@ import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
 import { indexUntimed } from './indexes.js';
 import type { Query } from './postgres-pool.js';
 import {
+  makePostgresClockOffset,
   makePostgresRefresh,
   makePostgresReports,
   makePostgresTables,
   makePostgresTwins,
   makePostgresUntimed,
 } from './postgres-schema.js';
-import { sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
+import { sqliteClockOffset, sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
 
 export interface Migration {
   readonly version: number;
@@ -59,6 +60,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'an index of the aircraft without a time alone',
     postgres: makePostgresUntimed,
     sqlite: indexUntimed,
+  },
+  {
+    version: 7,
+    name: "the offset of the kits' clocks",
+    postgres: makePostgresClockOffset,
+    sqlite: sqliteClockOffset,
   },
 ];
 

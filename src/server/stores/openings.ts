@@ -38,16 +38,19 @@ export function hear(stored: readonly OpeningRow[], reports: readonly KitReport[
 /** Null when it does not count. */
 function afterStatus(before: OpeningRow | undefined, report: KitReport): OpeningRow | null {
   const { kitId, opening, n } = report;
+  // Also when it is right by now: what came before that is tried with it again.
+  const clockOffsetS = report.clockOffsetS ?? before?.clockOffsetS ?? null;
   if (before?.opening === opening) {
     if (n <= before.n) return null;
     const listing = nextPart(before, report);
     const listed = before.listed || (listing !== null && listing.part === listing.of);
-    return { ...before, n, listing, listed };
+    return { ...before, n, listing, listed, clockOffsetS };
   }
   if (before?.superseded.includes(opening)) return null;
   const superseded = before === undefined ? [] : [...before.superseded, before.opening].slice(-MAX_SUPERSEDED);
   const listing = nextPart(undefined, report);
-  return { kitId, opening, n, listing, listed: listing !== null && listing.part === listing.of, superseded };
+  const listed = listing !== null && listing.part === listing.of;
+  return { kitId, opening, n, listing, listed, superseded, clockOffsetS };
 }
 
 /** A part counts when the one before it was the status before it: else some streams of the listing were not heard. */

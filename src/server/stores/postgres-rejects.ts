@@ -16,6 +16,7 @@ const FIND = `SELECT ${COLUMNS} FROM ingest_rejects WHERE id = $1`;
 const COUNTS = `
   SELECT reason, count(*) AS n FROM ingest_rejects WHERE ${MATCHES} GROUP BY reason ORDER BY n DESC, reason`;
 const REMOVE = 'DELETE FROM ingest_rejects WHERE id = $1 RETURNING 1';
+const CLOCK_OFFSET = 'SELECT clock_offset_s AS s FROM ingest_openings WHERE kit_id = $1';
 const EXPLAIN = 'UPDATE ingest_rejects SET reason = $2, detail = $3 WHERE id = $1';
 
 type Stored = Omit<StoredReject, 'identity'> & { [K in keyof Identity]: Identity[K] | null };
@@ -51,6 +52,11 @@ export class PostgresRejects implements Rejects {
       const remove = async (): Promise<boolean> => (await query(REMOVE, [reject.id])).length > 0;
       return storeRetried(new PostgresTransaction(query, nowUs), remove, reject, observations, nowUs);
     });
+  }
+
+  async clockOffsetS(kitId: string): Promise<number | null> {
+    const [row] = await this.pool.query<{ s: number | null }>(CLOCK_OFFSET, [kitId]);
+    return row?.s ?? null;
   }
 
   async explain(id: number, reason: string, detail: string): Promise<void> {

@@ -66,6 +66,11 @@ export async function makePostgresReports(query: Query): Promise<void> {
   await query(INGEST_REPORTS);
 }
 
+/** By how much a kit said its clock is wrong. */
+export async function makePostgresClockOffset(query: Query): Promise<void> {
+  await query('ALTER TABLE ingest_openings ADD COLUMN IF NOT EXISTS clock_offset_s double precision');
+}
+
 // Only ever added to by commits, so that none waits for another: an hour may be there many times.
 const INGEST_REFRESH = `
   CREATE TABLE IF NOT EXISTS ingest_refresh (

@@ -73,13 +73,16 @@ export interface StoredOpening {
   readonly listing: string | null;
   readonly listed: number;
   readonly superseded: string;
+  readonly clock_offset_s: number | null;
 }
 
-export function toOpening({ kit_id: kitId, opening, n, listing, listed, superseded }: StoredOpening): OpeningRow {
+export function toOpening({ kit_id: kitId, listing, listed, superseded, ...row }: StoredOpening): OpeningRow {
+  const { opening, n, clock_offset_s: clockOffsetS } = row;
   return {
     kitId,
     opening,
     n,
+    clockOffsetS,
     listing: listing === null ? null : (JSON.parse(listing) as OpeningRow['listing']),
     listed: listed === 1,
     superseded: JSON.parse(superseded) as string[],

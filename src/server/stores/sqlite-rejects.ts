@@ -15,6 +15,7 @@ const AFTER = `SELECT ${COLUMNS} FROM ingest_rejects WHERE id > :id AND ${MATCHE
 const FIND = `SELECT ${COLUMNS} FROM ingest_rejects WHERE id = ?`;
 const COUNTS = `SELECT reason, count(*) AS n FROM ingest_rejects WHERE ${MATCHES} GROUP BY reason ORDER BY n DESC, reason`;
 const REMOVE = 'DELETE FROM ingest_rejects WHERE id = ?';
+const CLOCK_OFFSET = 'SELECT clock_offset_s FROM ingest_openings WHERE kit_id = ?';
 const EXPLAIN = 'UPDATE ingest_rejects SET reason = ?, detail = ? WHERE id = ?';
 
 interface Stored {
@@ -58,6 +59,11 @@ export class SqliteRejects implements Rejects {
       const remove = async (): Promise<boolean> => this.db.statement(REMOVE).run(reject.id).changes > 0;
       return storeRetried(new SqliteTransaction(this.db), remove, reject, observations, this.nowUs());
     });
+  }
+
+  async clockOffsetS(kitId: string): Promise<number | null> {
+    const row = await this.db.read(() => this.db.statement(CLOCK_OFFSET).get(kitId));
+    return (row as { clock_offset_s: number | null } | undefined)?.clock_offset_s ?? null;
   }
 
   async explain(id: number, reason: string, detail: string): Promise<void> {

@@ -43,6 +43,12 @@ export function sqliteTwins(hasColumn: (table: string, column: string) => boolea
   ];
 }
 
+/** By how much a kit said its clock is wrong. */
+export function sqliteClockOffset(hasColumn: (table: string, column: string) => boolean): string[] {
+  if (hasColumn('ingest_openings', 'clock_offset_s')) return [];
+  return ['ALTER TABLE ingest_openings ADD COLUMN clock_offset_s REAL'];
+}
+
 /** The kits' half of the ledger. */
 export function sqliteReports(): string[] {
   return [

@@ -76,8 +76,9 @@ export class SqliteTransaction implements Transaction {
 
   async putOpenings(rows: readonly OpeningRow[]): Promise<void> {
     const put = this.db.statement(plans.PUT_OPENING);
-    for (const { kitId, opening, n, listing, listed, superseded } of rows) {
-      put.run(kitId, opening, n, listing && JSON.stringify(listing), Number(listed), JSON.stringify(superseded));
+    for (const { kitId, opening, n, listing, listed, superseded, clockOffsetS } of rows) {
+      const told = [listing && JSON.stringify(listing), Number(listed), JSON.stringify(superseded), clockOffsetS];
+      put.run(kitId, opening, n, ...told);
     }
   }
 

@@ -59,6 +59,7 @@ export class KitProcess {
           n: this.reporter.n,
           kitId,
           nowMs: Date.now(),
+          clockOffsetS: null,
           resent: this.publisher.counts.resent,
           refused: this.intake.refused,
           link: { connected: this.isLinked, reconnects: Math.max(0, this.connections - 1) },

@@ -132,6 +132,34 @@ export function rejectCases(build: Build): void {
     deepEqual([(await one.ledger())[0]?.received, (await one.ledger())[0]?.refused], [[[1, 1]], 0]);
   });
 
+  test('one whose time can not be is stored with the offset its kit has told since, under the time it came with', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open(() => NOW_US);
+    const rawS = 312.5;
+    const payload = good({ observed_at: rawS });
+    const rejects = [
+      reject({ reason: 'time', payload }),
+      reject({
+        reason: 'time',
+        kitId: 'wardragon-2',
+        identity: at(2),
+        payload: good({ observed_at: rawS, seen_by: 'wardragon-2' }),
+      }),
+    ];
+    await store.commit(whole({ rejects }));
+    const [other, found] = await store.rejects.newest({}, 10);
+    ok(other !== undefined && found !== undefined);
+    equal((await again(store, found)).reason, 'time', 'nothing is known yet');
+    const report = { kitId: KIT, opening: 'o', n: 1, listing: null, reconnects: 0, streams: [] };
+    await store.commit(whole({ reports: [{ ...report, clockOffsetS: T0_US / 1e6 - rawS }] }));
+    await store.commit(whole({ reports: [{ ...report, n: 2 }] })); // it was set meanwhile
+    equal(await store.rejects.clockOffsetS(KIT), T0_US / 1e6 - rawS);
+    equal((await again(store, found)).outcome, 'stored');
+    equal((await again(store, other)).reason, 'time', 'another kit has another clock');
+    const [row] = await harness.rows('drones');
+    deepEqual([row?.['time'], Number(row?.['observed_raw'])], [T0_US, rawS * 1e6]);
+  });
+
   test('a truncated one, a status and one without a topic stay as they are', async (t) => {
     const store = await (await build(t)).open(() => NOW_US);
     const long = good({ description: 'x'.repeat(20_000) }).subarray(0, MAX_KEPT_BYTES);

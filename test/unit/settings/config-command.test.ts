@@ -51,12 +51,12 @@ test('check and show end with 78 and every problem on standard error', async (t)
 });
 
 test('show prints every value and where it comes from', async (t) => {
-  const config = writeConfig(t, '[MQTT]\nmqtt_host = ::1\nmqtt_ha_expire_h = 1\n');
+  const config = writeConfig(t, '[MQTT]\nmqtt_host = ::1\n[DRAGONSYNC]\nlocal_mqtt_port = 1\n');
   const { code, stdout } = await run(t, () => configShow({ config }));
   assert.equal(code, 0);
   assert.ok(stdout.includes(`(${config}:2)`));
   assert.match(stdout, /^mqtt_port = 1883 +\(default\)$/m);
-  assert.match(stdout, /^mqtt_ha_expire_h = 1 +\(.*:3, no effect in this version\)$/m);
+  assert.match(stdout, /^local_mqtt_port = 1 +\(.*:4, no effect in this version\)$/m);
   assert.match(stdout, /^\[KIT\]$/m);
 });
 

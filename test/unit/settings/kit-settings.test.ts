@@ -287,21 +287,20 @@ test("a password of ours in DragonSync's file is refused", (t) => {
   assert.deepEqual(others, []);
 });
 
-test('what this version can not keep is refused', (t) => {
-  for (const line of ['mqtt_ha_enabled = true']) {
-    const errors = errorsOf(() => loadMqtt(t, line));
-    assert.equal(errors.length, 1, line);
-    assert.match(errors[0] ?? '', /is not available in this version, expected /, line);
+test('Home Assistant reads the drones on their own topics, and little of a kit that sends frames', (t) => {
+  const [error, ...others] = errorsOf(() => loadMqtt(t, 'mqtt_ha_enabled = true'));
+  assert.match(error ?? '', /MQTT\.mqtt_ha_enabled: .*own topic.*expected mqtt_per_drone_enabled = true/);
+  assert.deepEqual(others, []);
+  const enabled = ['mqtt_ha_enabled = true', 'mqtt_per_drone_enabled = true'];
+  assert.deepEqual(warningsOf(loadMqtt(t, ...enabled)), []);
+  assert.match(
+    warningsOf(loadMqtt(t, ...enabled, 'mqtt_wire = stream')).join(),
+    /of the kit itself Home Assistant gets nothing/,
+  );
+  assert.match(errorsOf(() => loadMqtt(t, ...enabled, 'mqtt_ha_device_base = a/b')).join(), /can't begin a unique id/);
+  for (const prefix of ['home/#', 'wardragon/service', 'wardragon/drone/x', 'wardragon/drones']) {
+    assert.equal(errorsOf(() => loadMqtt(t, ...enabled, `mqtt_ha_prefix = ${prefix}`)).length, 1, prefix);
   }
-  assert.match(errorsOf(() => loadMqtt(t, 'mqtt_ha_enabled = true'))[0] ?? '', /expected false$/);
-});
-
-test('what has no effect yet is warned about when it is set away from its default', (t) => {
-  const lines = ['mqtt_ha_prefix = x', 'mqtt_ha_device_base = x', 'mqtt_ha_expire_h = 1'];
-  const warnings = warningsOf(loadMqtt(t, ...lines));
-  assert.equal(warnings.length, 3);
-  for (const warning of warnings) assert.match(warning, /: has no effect in this version$/);
-  assert.deepEqual(warningsOf(loadMqtt(t, 'mqtt_ha_expire_h = 24', '[SPOOL]', 'max_age_h = 1')), []);
 });
 
 describe("DragonSync's own MQTT as the source", () => {

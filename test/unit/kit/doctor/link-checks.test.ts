@@ -28,6 +28,7 @@ const USE: LinkUse = {
   qos: perKind(() => 1 as const),
   wires: { wire: 'topics', replay: 'auto', frameMs: 250 },
   perDrone: true,
+  homeAssistant: null,
   listens: true,
 };
 

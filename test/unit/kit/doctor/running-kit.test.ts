@@ -20,6 +20,7 @@ const USE: LinkUse = {
   qos: perKind(() => 1 as const),
   wires: { wire: 'topics', replay: 'off', frameMs: 250 },
   perDrone: false,
+  homeAssistant: null,
   listens: false,
 };
 

@@ -1,0 +1,216 @@
+// What the kit knows of its clock, on clocks of the test's own: one that jumps, and the time since the boot, which does not.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { KitClock } from '../../../src/kit/clock.js';
+import { MemoryLog } from '../../fixtures/memory-log.js';
+
+const TRUTH_MS = Date.UTC(2026, 10, 23, 15, 30);
+const HOUR_MS = 3_600_000;
+/** And what GPS time is late by. */
+const TOLERANCE_S = 13;
+
+class TestClock {
+  /** What is to be added to this clock. */
+  wrongMs: number;
+  uptimeMs = 60_000;
+  lastId = 0;
+  known = 0;
+  readonly log = new MemoryLog();
+  readonly notes = new Map<string, string>();
+  clock: KitClock;
+
+  constructor(wrongMs: number) {
+    this.wrongMs = wrongMs;
+    this.clock = this.process();
+  }
+
+  private process(bootId = 'boot-1'): KitClock {
+    return new KitClock({
+      spool: {
+        note: (name) => this.notes.get(name) ?? null,
+        setNote: (name, text) => void this.notes.set(name, text),
+        lastId: () => this.lastId,
+      },
+      onKnown: () => {
+        this.known += 1;
+      },
+      log: this.log,
+      now: () => this.nowMs,
+      uptimeMs: () => this.uptimeMs,
+      bootId,
+    });
+  }
+
+  get trueMs(): number {
+    return TRUTH_MS + this.uptimeMs;
+  }
+
+  get nowMs(): number {
+    return this.trueMs - this.wrongMs;
+  }
+
+  restart(bootId?: string): void {
+    this.clock = this.process(bootId);
+  }
+
+  wait(ms: number): this {
+    this.uptimeMs += ms;
+    this.clock.look();
+    return this;
+  }
+
+  /** One row, observed so long ago by a clock that was so wrong. */
+  accept(agoMs = 0, wrongMs = this.wrongMs) {
+    this.clock.look();
+    this.lastId += 1;
+    const body = JSON.stringify({ observed_at: (this.trueMs - agoMs - wrongMs) / 1_000 });
+    return { id: this.lastId, acceptedAtMs: this.nowMs, body };
+  }
+
+  gps(fields: Record<string, unknown> = {}): this {
+    const lateS = 2.5;
+    this.clock.heard({
+      gpsd_time_utc: new Date(this.trueMs - lateS * 1_000).toISOString(),
+      last_update_time: this.nowMs / 1_000,
+      ...{ time_source: 'gpsd', gps_fix: true },
+      ...fields,
+    });
+    return this;
+  }
+}
+
+function assertOffset(found: number, wrongMs: number): void {
+  assert.ok(Math.abs(found - wrongMs / 1_000) <= TOLERANCE_S, `${found} for ${wrongMs / 1_000}`);
+}
+
+describe('a clock that is right', () => {
+  test('holds nothing back and corrects nothing, with GPS time and without', () => {
+    const kit = new TestClock(0);
+    const row = kit.accept();
+    assert.deepEqual([kit.clock.sendUptoId, kit.clock.offsetOf(row), kit.clock.offsetS], [Infinity, 0, null]);
+    const next = kit.wait(30_000).gps().accept();
+    assert.deepEqual([kit.clock.offsetOf(next), kit.clock.offsetS, kit.log.lines.length], [0, -2.5, 0]);
+  });
+
+  test('that is kept right in small steps stays one', () => {
+    const kit = new TestClock(0);
+    for (let i = 0; i < 500; i += 1) {
+      kit.wrongMs = i % 2 === 0 ? 2_500 : 0;
+      kit.wait(30_000).gps().accept();
+    }
+    assert.equal(JSON.parse(kit.notes.get('clock') ?? '[]').length, 1);
+  });
+});
+
+describe('a kit that boots in 1970', () => {
+  const wrongMs = TRUTH_MS - 300_000;
+
+  test('waits for GPS time, and corrects by it what it heard before', () => {
+    const kit = new TestClock(wrongMs);
+    const rows = [kit.accept(), kit.accept()];
+    assert.deepEqual([kit.clock.sendUptoId, kit.clock.isWaiting(1), kit.clock.offsetS], [0, true, null]);
+    assert.equal(kit.log.texts.filter((text) => /waits for GPS time/.test(text)).length, 1);
+    rows.push(kit.wait(30_000).gps().accept());
+    assert.equal(kit.clock.sendUptoId, Number.POSITIVE_INFINITY);
+    for (const row of rows) assertOffset(kit.clock.offsetOf(row), wrongMs);
+    assertOffset(kit.clock.offsetS ?? 0, wrongMs);
+  });
+
+  test('says so, whoever waits for it', async () => {
+    const kit = new TestClock(wrongMs);
+    kit.accept();
+    kit.gps().wait(0);
+    await Promise.resolve();
+    assert.equal(kit.known, 1);
+  });
+
+  test('learns it from the clock being set, without any GPS', () => {
+    const kit = new TestClock(wrongMs);
+    const early = kit.accept();
+    kit.wait(20_000);
+    kit.wrongMs = 0;
+    const late = kit.accept(1_000, wrongMs);
+    const after = kit.wait(1_000).accept();
+    assertOffset(kit.clock.offsetOf(early), wrongMs);
+    assertOffset(kit.clock.offsetOf(late), wrongMs);
+    assert.equal(kit.clock.offsetOf(after), 0);
+    assert.equal(kit.clock.sendUptoId, Number.POSITIVE_INFINITY);
+  });
+
+  test('gives up after 10 minutes, and tells the server when it learns it later', () => {
+    const kit = new TestClock(wrongMs);
+    const early = kit.accept();
+    kit.wait(599_000);
+    assert.equal(kit.clock.sendUptoId, 0);
+    kit.wait(1_000);
+    assert.deepEqual([kit.clock.sendUptoId, kit.clock.offsetOf(early), kit.clock.offsetS], [Infinity, 0, null]);
+    const next = kit.accept();
+    assert.equal(kit.clock.isWaiting(next.id), false, 'nor does it wait again');
+    kit.gps().wait(1_000);
+    kit.wrongMs = 0;
+    kit.wait(60_000).gps().wait(1_000);
+    for (const row of [early, next]) assertOffset(kit.clock.offsetOf(row), wrongMs);
+    assertOffset(kit.clock.offsetS ?? 0, wrongMs);
+  });
+
+  test('goes on waiting after a restart, and not after another boot, when nobody can know it any more', () => {
+    const kit = new TestClock(wrongMs);
+    const row = kit.accept();
+    kit.restart();
+    assert.deepEqual([kit.clock.sendUptoId, kit.clock.isWaiting(row.id)], [0, true]);
+    kit.gps().wait(1_000);
+    assertOffset(kit.clock.offsetOf(row), wrongMs);
+    const again = new TestClock(wrongMs);
+    again.accept();
+    again.restart('boot-2');
+    assert.equal(again.clock.isWaiting(1), false);
+  });
+
+  test('does not take for GPS time what comes without a fix, is old, or is none', () => {
+    const kit = new TestClock(wrongMs);
+    kit.accept();
+    const none = [
+      ...[{ gps_fix: false }, { time_source: 'static' }, { gpsd_time_utc: 'N/A' }, { gpsd_time_utc: '' }],
+      ...[{ last_update_time: kit.nowMs / 1_000 - 600 }, { gpsd_time_utc: '1980-01-06T00:00:00Z' }],
+    ];
+    for (const fields of none) kit.gps(fields).wait(1_000);
+    assert.deepEqual([kit.clock.sendUptoId, kit.clock.offsetS], [0, null]);
+  });
+});
+
+describe('a clock that goes wrong under way', () => {
+  test('by an hour back: GPS time of before tells at once, also of what was heard just before', () => {
+    const kit = new TestClock(0);
+    kit.accept();
+    kit.gps().wait(30_000);
+    const before = kit.accept();
+    kit.wrongMs = HOUR_MS;
+    const late = kit.accept(2_000, 0);
+    const after = kit.accept();
+    assert.deepEqual([kit.clock.offsetOf(before), kit.clock.offsetOf(late)], [0, 0]);
+    assertOffset(kit.clock.offsetOf(after), HOUR_MS);
+    assert.equal(kit.clock.sendUptoId, Number.POSITIVE_INFINITY);
+    kit.wrongMs = 0;
+    assert.equal(kit.clock.offsetOf(kit.wait(60_000).accept()), 0);
+  });
+
+  test('slowly: each row is corrected by what the clock was off then', () => {
+    const kit = new TestClock(0);
+    const rows: [ReturnType<TestClock['accept']>, number][] = [];
+    for (let i = 0; i < 2_000; i += 1) {
+      kit.wrongMs += 300;
+      kit.wait(30_000).gps();
+      rows.push([kit.accept(), kit.wrongMs]);
+    }
+    for (const [row, wrongMs] of rows.slice(-500)) assertOffset(kit.clock.offsetOf(row), wrongMs);
+    assert.ok((kit.notes.get('clock') ?? '').length < 30_000);
+  });
+
+  test('into 2038 from the start', () => {
+    const wrongMs = TRUTH_MS - Date.UTC(2038, 0, 19, 3, 14, 7);
+    const kit = new TestClock(wrongMs);
+    const first = kit.gps().accept();
+    assertOffset(kit.clock.offsetOf(first), wrongMs);
+    assertOffset(kit.clock.offsetS ?? 0, wrongMs);
+  });
+});
