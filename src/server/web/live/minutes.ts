@@ -14,7 +14,7 @@ export class Cell {
   late = 0;
   maxMs = 0;
   /** Of live messages, how many took at most BOUNDS_MS[i], and in the last one more. */
-  private readonly taken: number[] = new Array(BOUNDS_MS.length + 1).fill(0);
+  private taken: number[] = [];
 
   constructor(
     /** Epoch milliseconds at which the minute begins. */
@@ -31,6 +31,8 @@ export class Cell {
     }
     const i = BOUNDS_MS.findIndex((bound) => tookMs <= bound);
     const slot = i < 0 ? BOUNDS_MS.length : i;
+    // A backlog has many minutes, and no live message in any.
+    if (this.taken.length === 0) this.taken = new Array(BOUNDS_MS.length + 1).fill(0);
     this.taken[slot] = (this.taken[slot] ?? 0) + 1;
     this.maxMs = Math.max(this.maxMs, tookMs);
   }
