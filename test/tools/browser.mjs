@@ -1,5 +1,5 @@
-// `npm run test:browser [-- FILE...]`: the page in a real browser, against a real broker and the built server. Pictures of
-// what it shows are left in screenshots/.
+// `npm run test:browser [-- FILE...]`: the page in a real browser, and its HTTP API, against a real broker and the built
+// server. Pictures of what the page shows are left in screenshots/.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -7,6 +7,7 @@ import {
   ensureBuild,
   ensureDependencies,
   ensureMosquitto,
+  ensurePostgres,
   filesBelow,
   MissingPart,
   ROOT,
@@ -32,6 +33,7 @@ runTool(() => {
   ensureDependencies();
   ensureBuild();
   ensureMosquitto();
+  ensurePostgres();
   const named = process.argv.slice(2);
   const files =
     named.length > 0 ? named : filesBelow(join(ROOT, 'test/browser')).filter((file) => file.endsWith('.test.ts'));

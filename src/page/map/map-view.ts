@@ -14,7 +14,7 @@ import { CanvasLayer } from './canvas-layer.js';
 import { readCoastline } from './coastline.js';
 import { drawBase } from './draw-base.js';
 import type { KitMark } from './draw-kits.js';
-import { drawTracks, shortened } from './draw-tracks.js';
+import { drawTracks } from './draw-tracks.js';
 import { Filter } from './filter.js';
 import { KitPanel } from './kit-panel.js';
 import { LiveTracks } from './live-tracks.js';
@@ -197,7 +197,7 @@ export class MapView implements PageView {
       return [
         {
           key: kitKey(kitId),
-          label: shortened(name ?? kitId),
+          label: name ?? kitId,
           world: toWorld(position.lat, position.lon),
           online: state === 'online',
         },
@@ -271,6 +271,8 @@ export class MapView implements PageView {
     this.selected = key === this.selected ? null : key;
     this.follow(false);
     if (moveFocus && this.selected !== null) this.details.focus();
+    const kit = this.kits.find(({ kit_id }) => kitKey(kit_id) === this.selected);
+    if (kit !== undefined) void this.liveTracks.readKitTrail(kit.kit_id, this.parts.nowMs() - this.filter.windowMs);
   }
 
   private follow(isFollowing: boolean): void {
