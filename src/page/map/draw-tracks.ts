@@ -32,8 +32,9 @@ export function drawTracks(context: CanvasRenderingContext2D, view: View, palett
   }
   drawCrew(context, view, palette, scene.markers, visible);
   drawKitTrails(context, view, palette, scene.kitTrails);
-  drawKits(context, view, palette, scene.kits);
   for (const track of visible) drawMarker(context, view, palette, track, scene);
+  // Above the signals, which stand where the kit stands that heard them.
+  drawKits(context, view, palette, scene.kits);
   drawLabels(context, view, palette, scene, visible);
   drawSelected(context, view, palette, scene);
 }
@@ -132,7 +133,7 @@ function drawMarker(
   // Nobody knows the place better.
   if (present.radiusM !== null && present.place !== null) {
     context.beginPath();
-    context.arc(x, y, Math.max(9, metresToPixels(present.radiusM, present.place.lat, view)), 0, FULL_TURN);
+    context.arc(x, y, Math.max(13, metresToPixels(present.radiusM, present.place.lat, view)), 0, FULL_TURN);
     context.strokeStyle = palette.kinds[kind];
     context.lineWidth = 1;
     context.stroke();
@@ -148,14 +149,19 @@ function drawLabels(
   visible: readonly Track[],
 ): void {
   const labels = new Labels(context, palette);
-  const name = (label: string, world: WorldPoint): void => {
+  const name = (label: string, world: WorldPoint, always = false): void => {
     const { x, y } = onScreen(world, view);
-    labels.draw(label, x, y);
+    labels.draw(label, x, y, always);
   };
-  for (const { key, present, world } of visible) {
-    if (key === selected && present !== null && world !== null) name(present.label, world);
+  for (const { world } of [...kits, ...visible]) {
+    if (world === null || visible.length > MAX_LABELS) continue;
+    const { x, y } = onScreen(world, view);
+    labels.keepFree(x, y);
   }
-  for (const { label, world } of kits) name(label, world);
+  for (const { key, present, world } of visible) {
+    if (key === selected && present !== null && world !== null) name(present.label, world, true);
+  }
+  for (const { label, world } of kits) name(label, world, true);
   if (visible.length > MAX_LABELS) return;
   for (const { key, present, world } of visible) {
     if (key !== selected && present !== null && world !== null) name(present.label, world);

@@ -3,6 +3,8 @@ import type { Palette } from './palette.js';
 
 const FONT = '12px system-ui, sans-serif';
 const HEIGHT_PX = 15;
+/** From the middle of a marker to its edge. */
+const MARKER_PX = 8;
 /** Longer ones come from the air, too. */
 const MAX_CHARACTERS = 24;
 
@@ -25,8 +27,13 @@ export class Labels {
     context.lineJoin = 'round';
   }
 
-  /** Beside what stands at (x, y): to the right, to the left, above, or below it. */
-  draw(label: string, x: number, y: number): void {
+  /** What stands at (x, y) is not covered either. */
+  keepFree(x: number, y: number): void {
+    this.taken.push({ left: x - MARKER_PX, top: y - MARKER_PX, right: x + MARKER_PX, bottom: y + MARKER_PX });
+  }
+
+  /** Beside what stands at (x, y): to the right, to the left, above, or below it; when `always`, then there anyhow. */
+  draw(label: string, x: number, y: number, always = false): void {
     const text = shortened(label);
     const { width } = this.context.measureText(text);
     const places = [
@@ -35,13 +42,18 @@ export class Labels {
       [x - width / 2, y - 13],
       [x - width / 2, y + 22],
     ] as const;
-    for (const [left, base] of places) {
-      const box = { left, top: base - HEIGHT_PX + 3, right: left + width, bottom: base + 3 };
-      if (this.taken.some((one) => overlap(one, box))) continue;
-      this.taken.push(box);
-      haloed(this.context, this.palette, text, left, base);
-      return;
-    }
+    const boxes = places.map(([left, base]) => ({
+      left,
+      base,
+      top: base - HEIGHT_PX + 3,
+      right: left + width,
+      bottom: base + 3,
+    }));
+    const free = boxes.find((box) => !this.taken.some((one) => overlap(one, box)));
+    const box = free ?? (always ? boxes.at(-1) : undefined);
+    if (box === undefined) return;
+    this.taken.push(box);
+    haloed(this.context, this.palette, text, box.left, box.base);
   }
 }
 
