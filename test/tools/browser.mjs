@@ -37,6 +37,7 @@ runTool(() => {
   const named = process.argv.slice(2);
   const files =
     named.length > 0 ? named : filesBelow(join(ROOT, 'test/browser')).filter((file) => file.endsWith('.test.ts'));
-  const options = ['--test-concurrency=1', `--test-timeout=${FILE_TIMEOUT_MS}`, '--test-reporter=spec'];
+  // Two cores, and each waits most of the time.
+  const options = ['--test-concurrency=2', `--test-timeout=${FILE_TIMEOUT_MS}`, '--test-reporter=spec'];
   handOver(['--import', 'tsx', '--test', ...options, ...files.sort()], { cwd: ROOT });
 });
