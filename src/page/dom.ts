@@ -45,14 +45,19 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Puts these children there in this order, and moves only what is not in its place: a moved element loses the focus. */
+/** Puts these children there in this order, moves only what is not in its place, and leaves the focus where it is. */
 export function setChildren(parent: Element, children: readonly Element[]): void {
+  const focused = document.activeElement;
   const kept = new Set(children);
   for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
   children.forEach((child, i) => {
     const there = parent.children[i];
     if (there !== child) parent.insertBefore(child, there ?? null);
   });
+  // A moved element has lost it.
+  if (focused instanceof HTMLElement && focused !== document.activeElement && parent.contains(focused)) {
+    focused.focus({ preventScroll: true });
+  }
 }
 
 /** A button that does something. */

@@ -1,5 +1,6 @@
 // The kits as the server tells of them: read again when it says that one has changed, and every now and then anyway.
 import type { Kit, KitList } from '../schema/web/answers.js';
+import type { Item } from '../schema/web/events.js';
 import { type Api, toMessage } from './api.js';
 import type { Live } from './live.js';
 import { Watched } from './watched.js';
@@ -28,7 +29,13 @@ export class FleetWatch {
   ) {}
 
   start(): void {
-    this.live.listen({ kit: () => this.readSoon(), reset: () => this.readSoon() });
+    this.live.listen({
+      kit: () => this.readSoon(),
+      reset: () => this.readSoon(),
+      news: ({ messages }) => {
+        if (messages.some((item) => !this.knows(kitOf(item)))) this.readSoon();
+      },
+    });
     this.live.state.watch(({ connected }) => {
       if (connected) this.readSoon();
     });
@@ -52,6 +59,10 @@ export class FleetWatch {
     this.readSoon();
   }
 
+  private knows(kitId: string): boolean {
+    return this.fleet.value.kits.some(({ kit_id }) => kit_id === kitId);
+  }
+
   private readSoon(): void {
     // Nobody looks at it.
     if (document.hidden) return;
@@ -72,6 +83,11 @@ export class FleetWatch {
     }
     if (!document.hidden) this.schedule(LATEST_MS);
   }
+}
+
+function kitOf(item: Item): string {
+  if (item.kind === 'system') return item.kit_id;
+  return item.kind === 'signal' ? item.signal.kit_id : item.state.kit_id;
 }
 
 function fleetOf({ kits, as_of, database }: KitList): Fleet {

@@ -27,7 +27,8 @@ export function noticesOf(live: LiveState, server: ServerView, fleet: Fleet, now
       text: `${answers ? 'The stream of news is broken' : 'The server does not answer'} since ${clock(brokenSinceMs)}. What you see is as it was then. Trying again every two seconds.`,
     });
   }
-  if (broker?.ok === false) {
+  // Of a server that does not answer nobody knows how it is.
+  if (answers && broker?.ok === false) {
     found.push({
       id: 'broker',
       severity: 'error',
@@ -35,7 +36,7 @@ export function noticesOf(live: LiveState, server: ServerView, fleet: Fleet, now
       text: `The server has no MQTT broker (${broker.problem ?? 'not connected'}). Nothing new comes in; kits with dragonsink keep what they hear and send it afterwards. See to the broker.`,
     });
   }
-  if (database?.ok === false || (fleet.problem !== null && answers)) {
+  if (answers && (database?.ok === false || fleet.problem !== null)) {
     const why = database?.ok === false ? database.problem : fleet.problem;
     const asOf =
       fleet.asOfMs === null ? 'Nothing could be read yet.' : `The kits are shown as of ${clock(fleet.asOfMs)}.`;

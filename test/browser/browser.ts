@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
 const SCREENSHOTS = join(import.meta.dirname, '../../screenshots');
@@ -33,18 +33,17 @@ export interface OpenPage {
   readonly abroad: string[];
 }
 
-/** With the network cut off but for `url`'s own server. */
-export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<OpenPage> {
+/** With the network cut off but for `url`'s own server, and `also`. */
+export async function openPage(browser: Browser, url: string, also: readonly string[] = []): Promise<OpenPage> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     colorScheme: 'light',
-    ...options,
   });
   const troubles: string[] = [];
   const abroad: string[] = [];
-  const { origin } = new URL(url);
+  const reached = [new URL(url).origin, ...also];
   await context.route(
-    (asked) => asked.origin !== origin,
+    (asked) => !reached.includes(asked.origin),
     (route) => {
       abroad.push(route.request().url());
       return route.abort();

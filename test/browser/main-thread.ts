@@ -40,7 +40,7 @@ export async function frameCosts(browser: Browser, page: Page, ms: number, file:
 }
 
 function tasks(events: readonly TraceEvent[], pid: number, tid: number): TraceEvent[] {
-  const isTask = ({ name }: TraceEvent): boolean => name === 'RunTask' || name === 'ThreadControllerImpl::RunTask';
+  const isTask = ({ name }: TraceEvent): boolean => name === 'RunTask'; // the outermost: it holds all others
   return events.filter((event) => event.pid === pid && event.tid === tid && event.ph === 'X' && isTask(event));
 }
 

@@ -14,7 +14,7 @@ const EPOCH = '00000001abcdef01';
 const line = (page: Page, label: string): Locator => page.locator('.track').filter({ hasText: label });
 const fact = (page: Page, name: string): Locator =>
   page
-    .locator('.details .facts > div')
+    .locator('.details:not([hidden]) .facts > div')
     .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
     .locator('dd');
 
@@ -85,42 +85,54 @@ test('the map and the timeline', async (t) => {
     assert.ok((await fact(page, 'description').innerText()).length > 3_900);
     assert.equal(await page.evaluate(() => 'hacked' in window), false);
     assert.equal(await page.locator('.side script, .side b').count(), 0);
-    await page.getByRole('button', { name: 'Close' }).first().click();
+    await page.getByRole('button', { name: 'Close' }).click();
   });
 
   await t.test('a click on the map finds what is there', async () => {
     await line(page, 'heard-by-three').click();
     await page.getByRole('button', { name: 'Centre' }).click();
-    await page.getByRole('button', { name: 'Close' }).first().click();
+    await page.getByRole('button', { name: 'Close' }).click();
     const box = await page.locator('.map').boundingBox();
     assert.ok(box);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
-    await page.getByRole('button', { name: 'Close' }).first().click();
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
+  await t.test('a kit tells on the map what its list tells', async () => {
+    await page.goto(`${world.url}/#/kits`);
+    await page.locator('.kit[data-kit="wardragon-DEMO0001"] button.name').click();
+    await page.getByRole('link', { name: 'Show on map' }).click();
+    const box = await page.locator('.map').boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.getByRole('heading', { name: 'wardragon-DEMO0001' }).waitFor();
+    await page.locator('.details:not([hidden])').getByText('duplicates refused').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
   });
 
   await t.test('what is replayed draws the past, and moves nothing that is present', async () => {
     const nowS = Date.now() / 1_000;
     const sink = (seq: number, replay?: true) => ({ sink: { v: 1, epoch: EPOCH, seq, ...(replay && { replay }) } });
     const at = (s: number, lat: number) => ({ observed_at: nowS + s, lat, lon: -71.2 });
-    await world.publish('wardragon/drones', drone('drone-replayed', { ...at(-20, 42.5), ...sink(1) }));
-    await line(page, 'replayed').click();
+    await world.publish('wardragon/drones', drone('drone-from-the-past', { ...at(-20, 42.5), ...sink(1) }));
+    await line(page, 'from-the-past').click();
     await eventually('its place', async () => (await fact(page, 'position').innerText()).startsWith('42.50000'));
     for (const i of [2, 3, 4]) {
       await world.publish(
         'wardragon/drones',
-        drone('drone-replayed', { ...at(-18 + i, 42.5 + i / 100), ...sink(i, true) }),
+        drone('drone-from-the-past', { ...at(-18 + i, 42.5 + i / 100), ...sink(i, true) }),
       );
     }
     await eventually('all are stored', async () => {
-      const { tracks } = await world.json<{ tracks: { points: number }[] }>('/api/tracks?id=drone-replayed');
+      const { tracks } = await world.json<{ tracks: { points: number }[] }>('/api/tracks?id=drone-from-the-past');
       return tracks[0]?.points === 4;
     });
     await page.waitForTimeout(1_200);
     assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
-    await world.publish('wardragon/drones', drone('drone-replayed', { ...at(0, 42.6), ...sink(5) }));
+    await world.publish('wardragon/drones', drone('drone-from-the-past', { ...at(0, 42.6), ...sink(5) }));
     await eventually('it moves again', async () => (await fact(page, 'position').innerText()).startsWith('42.60000'));
-    await page.getByRole('button', { name: 'Close' }).first().click();
+    await page.getByRole('button', { name: 'Close' }).click();
   });
 
   await t.test('filters by kind, by kit and by text', async () => {
@@ -183,7 +195,7 @@ test('the map and the timeline', async (t) => {
       assert.match(answer.headers.get('content-type') ?? '', type);
       const text = await answer.text();
       assert.match(text, /drone-heard-by-three/);
-      assert.doesNotMatch(text, /drone-replayed/);
+      assert.doesNotMatch(text, /from-the-past/);
     }
     await picture(page, 'downloads');
     assert.deepEqual(await faintTexts(page, 7), []);

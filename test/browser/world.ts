@@ -30,9 +30,14 @@ export interface WorldOptions {
   readonly kits?: number;
   /** One more kit, beside a simulated DragonSync with drones, aircraft and signals. */
   readonly hearing?: boolean;
+  /** Further variables for the server. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function startWorld(t: TestContext, { kits = 0, hearing = false }: WorldOptions): Promise<World> {
+export async function startWorld(
+  t: TestContext,
+  { kits = 0, hearing = false, env = {} }: WorldOptions,
+): Promise<World> {
   const broker = await startMosquitto({}, t);
   const folder = tempFolder(t);
   const database = join(folder, 'server.db');
@@ -48,6 +53,7 @@ export async function startWorld(t: TestContext, { kits = 0, hearing = false }: 
       SERVER_ID: 'test',
       HTTP_PORT: String(port),
       HTTP_TOKEN_FILE: tokenFile,
+      ...env,
     });
     const { child } = server;
     await listening(port, () => child.exitCode !== null);

@@ -1,5 +1,5 @@
-// `npm run test:browser [-- FILE...]`: the page in a real browser, against a real broker and the built server. Pictures of
-// what it shows are left in screenshots/.
+// `npm run test:browser [-- FILE...]`: the page in a real browser, and its HTTP API, against a real broker and the built
+// server. Pictures of what the page shows are left in screenshots/.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -7,6 +7,7 @@ import {
   ensureBuild,
   ensureDependencies,
   ensureMosquitto,
+  ensurePostgres,
   filesBelow,
   MissingPart,
   ROOT,
@@ -32,9 +33,11 @@ runTool(() => {
   ensureDependencies();
   ensureBuild();
   ensureMosquitto();
+  ensurePostgres();
   const named = process.argv.slice(2);
   const files =
     named.length > 0 ? named : filesBelow(join(ROOT, 'test/browser')).filter((file) => file.endsWith('.test.ts'));
-  const options = ['--test-concurrency=1', `--test-timeout=${FILE_TIMEOUT_MS}`, '--test-reporter=spec'];
+  // Two cores, and each waits most of the time.
+  const options = ['--test-concurrency=2', `--test-timeout=${FILE_TIMEOUT_MS}`, '--test-reporter=spec'];
   handOver(['--import', 'tsx', '--test', ...options, ...files.sort()], { cwd: ROOT });
 });

@@ -14,7 +14,7 @@ export interface Tiles {
 const TILE_PX = 256;
 const MAX_ZOOM = 18;
 /** Where one thing is looked at closely. */
-const CLOSE_ZOOM = 14;
+const CLOSE_ZOOM = 15;
 
 export class BaseMap {
   readonly element = el('div', {
@@ -44,7 +44,12 @@ export class BaseMap {
       if (tiles.attribution !== null)
         control.attribution({ prefix: false }).addAttribution(words.innerHTML).addTo(this.map);
     }
-    new ResizeObserver(() => this.map.invalidateSize({ animate: false })).observe(this.element);
+    new ResizeObserver(() => this.measure()).observe(this.element);
+  }
+
+  /** It may have another size now, or one at all; its middle stays where it is. */
+  measure(): void {
+    this.map.invalidateSize({ animate: false });
   }
 
   view(): View {

@@ -1,5 +1,6 @@
 // What lies under everything: land, borders, and the graticule with its degrees; drawn only when the view moves.
 import type { Coastline, Line } from './coastline.js';
+import { haloed } from './labels.js';
 import { latitudeOf, toWorld, type View } from './mercator.js';
 import type { Palette } from './palette.js';
 
@@ -77,14 +78,6 @@ function drawGraticule(context: CanvasRenderingContext2D, view: View, palette: P
   }
   context.stroke();
   for (const [text, x, y] of labels) haloed(context, palette, text, x, y);
-}
-
-export function haloed(context: CanvasRenderingContext2D, palette: Palette, text: string, x: number, y: number): void {
-  context.lineWidth = 3;
-  context.strokeStyle = palette.halo;
-  context.strokeText(text, x, y);
-  context.fillStyle = palette.text;
-  context.fillText(text, x, y);
 }
 
 function stepFor({ scale }: View): number {

@@ -1,5 +1,4 @@
 // The kits on the map, and where those that move have been.
-import { haloed } from './draw-base.js';
 import { onScreen, type View, type WorldPoint } from './mercator.js';
 import type { Palette } from './palette.js';
 
@@ -11,7 +10,6 @@ export interface KitMark {
   readonly online: boolean;
 }
 
-const LABEL_FONT = '600 12px system-ui, sans-serif';
 const AWAY = 0.45;
 
 export function drawKitTrails(
@@ -41,7 +39,7 @@ export function drawKits(
   palette: Palette,
   kits: readonly KitMark[],
 ): void {
-  for (const { world, label, online } of kits) {
+  for (const { world, online } of kits) {
     const { x, y } = onScreen(world, view);
     context.globalAlpha = online ? 1 : AWAY;
     context.beginPath();
@@ -55,9 +53,5 @@ export function drawKits(
     context.fill();
     context.stroke();
     context.globalAlpha = 1;
-    context.font = LABEL_FONT;
-    context.textAlign = 'center';
-    haloed(context, palette, label, x, y + 21);
-    context.textAlign = 'start';
   }
 }

@@ -1,6 +1,6 @@
 // What is in the air, in one pass over one canvas: trails first, then the lines to pilots and homes, then the markers.
-import { haloed } from './draw-base.js';
 import { drawKits, drawKitTrails, type KitMark } from './draw-kits.js';
+import { Labels } from './labels.js';
 import { FULL_TURN, type Markers } from './markers.js';
 import { metresToPixels, onScreen, turns, type View, type WorldPoint } from './mercator.js';
 import type { Palette } from './palette.js';
@@ -17,11 +17,8 @@ export interface Scene {
 }
 
 const KINDS = ['signal', 'aircraft', 'drone'] as const;
-const LABEL_FONT = '12px system-ui, sans-serif';
 /** More names than that cover what they name. */
 const MAX_LABELS = 40;
-/** Longer ones come from the air, too. */
-const MAX_LABEL_LENGTH = 24;
 const FAINT = 0.45;
 const OUTSIDE_PX = 40;
 
@@ -35,10 +32,10 @@ export function drawTracks(context: CanvasRenderingContext2D, view: View, palett
   }
   drawCrew(context, view, palette, scene.markers, visible);
   drawKitTrails(context, view, palette, scene.kitTrails);
-  drawKits(context, view, palette, scene.kits);
   for (const track of visible) drawMarker(context, view, palette, track, scene);
-  const named = visible.length <= MAX_LABELS ? visible : visible.filter(({ key }) => key === scene.selected);
-  for (const track of named) drawLabel(context, view, palette, track);
+  // Above the signals, which stand where the kit stands that heard them.
+  drawKits(context, view, palette, scene.kits);
+  drawLabels(context, view, palette, scene, visible);
   drawSelected(context, view, palette, scene);
 }
 
@@ -131,12 +128,12 @@ function drawMarker(
 ): void {
   if (present === null || world === null) return;
   const { x, y } = onScreen(world, view);
-  context.globalAlpha = present.atMs < faintBeforeMs ? FAINT : 1;
+  context.globalAlpha = present.replay || present.atMs < faintBeforeMs ? FAINT : 1;
   markers.draw(context, { kind, heading: present.heading }, x, y);
   // Nobody knows the place better.
   if (present.radiusM !== null && present.place !== null) {
     context.beginPath();
-    context.arc(x, y, Math.max(9, metresToPixels(present.radiusM, present.place.lat, view)), 0, FULL_TURN);
+    context.arc(x, y, Math.max(13, metresToPixels(present.radiusM, present.place.lat, view)), 0, FULL_TURN);
     context.strokeStyle = palette.kinds[kind];
     context.lineWidth = 1;
     context.stroke();
@@ -144,16 +141,31 @@ function drawMarker(
   context.globalAlpha = 1;
 }
 
-function drawLabel(context: CanvasRenderingContext2D, view: View, palette: Palette, { present, world }: Track): void {
-  if (present === null || world === null) return;
-  const { x, y } = onScreen(world, view);
-  context.font = LABEL_FONT;
-  haloed(context, palette, shortened(present.label), x + 12, y - 6);
-}
-
-export function shortened(label: string): string {
-  const characters = Array.from(label);
-  return characters.length <= MAX_LABEL_LENGTH ? label : `${characters.slice(0, MAX_LABEL_LENGTH - 1).join('')}…`;
+function drawLabels(
+  context: CanvasRenderingContext2D,
+  view: View,
+  palette: Palette,
+  { kits, selected }: Scene,
+  visible: readonly Track[],
+): void {
+  const labels = new Labels(context, palette);
+  const name = (label: string, world: WorldPoint, always = false): void => {
+    const { x, y } = onScreen(world, view);
+    labels.draw(label, x, y, always);
+  };
+  for (const { world } of [...kits, ...visible]) {
+    if (world === null || visible.length > MAX_LABELS) continue;
+    const { x, y } = onScreen(world, view);
+    labels.keepFree(x, y);
+  }
+  for (const { key, present, world } of visible) {
+    if (key === selected && present !== null && world !== null) name(present.label, world, true);
+  }
+  for (const { label, world } of kits) name(label, world, true);
+  if (visible.length > MAX_LABELS) return;
+  for (const { key, present, world } of visible) {
+    if (key !== selected && present !== null && world !== null) name(present.label, world);
+  }
 }
 
 function drawSelected(context: CanvasRenderingContext2D, view: View, palette: Palette, scene: Scene): void {

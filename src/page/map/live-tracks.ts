@@ -50,6 +50,18 @@ export class LiveTracks {
     this.changed();
   }
 
+  /** Where a kit was since `fromMs`. */
+  async readKitTrail(kitId: string, fromMs: number): Promise<void> {
+    try {
+      const { points } = await this.api.kitHealth(kitId, { from: fromMs, limit: MAX_KIT_TRAIL });
+      this.kitTrails.delete(kitId);
+      for (const { lat, lon } of points) this.moveKit(kitId, lat, lon);
+    } catch (thrown: unknown) {
+      this.problem = toMessage(thrown);
+    }
+    this.changed();
+  }
+
   private moveKit(kitId: string, lat: number | null, lon: number | null): void {
     if (lat === null || lon === null) return;
     const trail = this.kitTrails.get(kitId) ?? [];

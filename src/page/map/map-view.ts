@@ -14,7 +14,7 @@ import { CanvasLayer } from './canvas-layer.js';
 import { readCoastline } from './coastline.js';
 import { drawBase } from './draw-base.js';
 import type { KitMark } from './draw-kits.js';
-import { drawTracks, shortened } from './draw-tracks.js';
+import { drawTracks } from './draw-tracks.js';
 import { Filter } from './filter.js';
 import { KitPanel } from './kit-panel.js';
 import { LiveTracks } from './live-tracks.js';
@@ -59,7 +59,7 @@ export class MapView implements PageView {
   private isFollowing = false;
   /** Nobody has moved the map yet: it shows where the kits are. */
   private isUntouched = true;
-  private fitted = '';
+  private fitted = false;
   readonly element: HTMLElement;
 
   constructor(private readonly parts: MapParts) {
@@ -119,6 +119,7 @@ export class MapView implements PageView {
   }
 
   shown(query: URLSearchParams): void {
+    this.base.measure();
     const kit = query.get('kit');
     const at = this.kits.find(({ kit_id }) => kit_id === kit)?.position ?? null;
     if (at !== null) {
@@ -197,7 +198,7 @@ export class MapView implements PageView {
       return [
         {
           key: kitKey(kitId),
-          label: shortened(name ?? kitId),
+          label: name ?? kitId,
           world: toWorld(position.lat, position.lon),
           online: state === 'online',
         },
@@ -205,12 +206,13 @@ export class MapView implements PageView {
     });
   }
 
-  /** Where the kits are; where drones are when no kit says where it is. */
+  /** Where kits and drones are; aircraft are heard from far away. */
   private places(): Place[] {
-    const kits = this.kits.flatMap(({ position }) => (position === null ? [] : [position]));
-    if (kits.length > 0) return kits;
     const drones = this.shownTracks().filter(({ kind }) => kind === 'drone');
-    return drones.flatMap(({ present }) => present?.place ?? []);
+    return [
+      ...this.kits.flatMap(({ position }) => position ?? []),
+      ...drones.flatMap(({ present }) => present?.place ?? []),
+    ];
   }
 
   private showAll(): void {
@@ -224,11 +226,11 @@ export class MapView implements PageView {
 
   /** Once there is something to show, until somebody moves the map. */
   private findPlace(): void {
-    const places = this.isUntouched ? this.places() : [];
-    const wanted = JSON.stringify(places);
-    if (places.length === 0 || wanted === this.fitted) return;
-    this.fitted = wanted;
+    if (!this.isUntouched || this.fitted) return;
+    const places = this.places();
     this.base.fit(places);
+    // Kits and what they hear do not come at the same time.
+    this.fitted = this.kits.length > 0 && places.length > this.kits.length;
   }
 
   private redraw(): void {
@@ -271,6 +273,8 @@ export class MapView implements PageView {
     this.selected = key === this.selected ? null : key;
     this.follow(false);
     if (moveFocus && this.selected !== null) this.details.focus();
+    const kit = this.kits.find(({ kit_id }) => kitKey(kit_id) === this.selected);
+    if (kit !== undefined) void this.liveTracks.readKitTrail(kit.kit_id, this.parts.nowMs() - this.filter.windowMs);
   }
 
   private follow(isFollowing: boolean): void {

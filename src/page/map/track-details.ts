@@ -132,7 +132,7 @@ function whereabouts({ present, kind, id, lastMs }: Track, nowMs: number): Fact[
     { name: 'id', text: id, isForeign: true },
     { name: 'heard', text: `${ago(lastMs, nowMs)}, ${clock(lastMs, nowMs)}` },
   ];
-  if (present === null) facts.push({ name: 'now', text: 'only the past is known: it came as a replay' });
+  if (present?.replay === true) facts.push({ name: 'now', text: 'nobody knows: only a replay told of it' });
   const { place = null, pilot = null, home = null } = present ?? {};
   for (const [name, at] of Object.entries({ position: place, pilot, home })) {
     if (at !== null) facts.push({ name, text: position(at.lat, at.lon) });

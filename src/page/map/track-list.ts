@@ -72,11 +72,11 @@ function summaryOf(n: number): string {
 
 function wordsOf({ kind, present, heard }: Track): string {
   const kits = heard.size === 1 ? '1 kit' : `${heard.size} kits`;
-  if (present === null) return `${KIND_WORDS[kind]}, replayed past only, ${kits}`;
-  const { alt, speed } = present.fields;
+  const { alt, speed } = present?.fields ?? {};
   const facts = [
     typeof alt === 'number' ? number(alt, 0, 'm') : null,
     typeof speed === 'number' ? number(speed, 0, 'm/s') : null,
   ];
-  return [KIND_WORDS[kind], ...facts, kits].filter((one) => one !== null).join(', ');
+  const past = present?.replay === true ? 'only replayed' : null;
+  return [KIND_WORDS[kind], past, ...facts, kits].filter((one) => one !== null).join(', ');
 }

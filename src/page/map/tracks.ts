@@ -48,7 +48,7 @@ export interface Track {
   readonly key: string;
   readonly kind: TrackKind;
   readonly id: string;
-  /** The newest that came live; null of a thing of which only the past came. */
+  /** The newest that came live; of a thing that only a replay told of, the newest of that. Null of none yet. */
   present: Sighting | null;
   /** Where `present` is, and what belongs to it. */
   world: WorldPoint | null;
@@ -96,13 +96,14 @@ export class Tracks {
     this.addHeard(track, { kitId, atMs, rssi });
     if (place !== null) insert(track.trail, { atMs, world: toWorld(place.lat, place.lon), replay });
     track.lastMs = Math.max(track.lastMs, atMs);
-    // What comes late draws the past, however new it is: the present is only what came as it happened.
-    if (!replay && (track.present === null || track.present.atMs <= atMs)) setPresent(track, sighting);
+    if (isPresent(sighting, track.present)) setPresent(track, sighting);
     return track;
   }
 
   addTrail(track: Track, points: readonly TrailPoint[]): void {
     for (const point of points) insert(track.trail, point);
+    // Its newest packet had no position.
+    if (track.present !== null) track.world ??= track.trail.at(-1)?.world ?? null;
   }
 
   /** Of each kit the strongest, and when it heard it last. */
@@ -153,6 +154,15 @@ export class Tracks {
     }
     if (quietest !== null) this.byKey.delete(quietest.key);
   }
+}
+
+/**
+ * What comes late draws the past, however new it is: it never moves what came as it happened. Of what nothing came live
+ * the newest that is known is shown, faintly.
+ */
+function isPresent({ atMs, replay }: Sighting, before: Sighting | null): boolean {
+  if (before === null) return true;
+  return replay === before.replay ? before.atMs <= atMs : before.replay;
 }
 
 function setPresent(track: Track, sighting: Sighting): void {

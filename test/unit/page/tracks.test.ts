@@ -43,11 +43,15 @@ describe('the present', () => {
     assert.deepEqual(times(tracks), [500, 1_000, 9_000], 'the past is drawn');
   });
 
-  test('is null of what only a replay told of', () => {
+  test('of what only a replay told is where that was last, until something comes live', () => {
     const tracks = new Tracks();
-    tracks.add(sighting(1_000, { replay: true }));
-    assert.equal(tracks.get('drone d')?.present, null);
-    assert.equal(tracks.get('drone d')?.world, null);
+    for (const at of [1_000, 3_000, 2_000]) tracks.add(sighting(at, { replay: true }));
+    assert.equal(tracks.get('drone d')?.present?.atMs, 3_000);
+    assert.equal(tracks.get('drone d')?.present?.replay, true, 'which is shown');
+    tracks.add(sighting(2_500));
+    assert.equal(tracks.get('drone d')?.present?.atMs, 2_500);
+    tracks.add(sighting(9_000, { replay: true }));
+    assert.equal(tracks.get('drone d')?.present?.atMs, 2_500);
   });
 
   test('keeps its place when a packet comes without one', () => {

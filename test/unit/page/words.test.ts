@@ -58,6 +58,8 @@ describe('notices', () => {
   test('broker and database each say why, and how old what is shown is', () => {
     const down = { ok: false, problem: 'refused' };
     assert.deepEqual(said(live, { ...well, broker: down, database: down }, fleet, 1), ['broker', 'database']);
+    const silent = { ...well, broker: down, database: down, answers: false, silentSinceMs: 1 };
+    assert.deepEqual(said(live, silent, fleet, 1), ['stream'], 'of one that does not answer nobody knows');
     const [notice] = noticesOf(live, { ...well, database: down }, fleet, 1);
     assert.match(notice?.text ?? '', /refused.*as of .*Nothing is lost/);
     const [never] = noticesOf(live, { ...well, database: down }, { ...fleet, asOfMs: null }, 1);
