@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { sleep } from './backoff.js';
 import { errorCode, toError } from './errors.js';
 import {
   type IConnectPacket,
@@ -14,6 +15,7 @@ import {
   type ReadPacket,
 } from './mqtt-packets.js';
 import type { CloseCause, PushedMessage, PushHandler } from './mqtt-receiver.js';
+import { TokenBucket } from './token-bucket.js';
 
 export interface ReceiverClientOptions {
   readonly onMessages: PushHandler;
@@ -26,6 +28,8 @@ const CONNECT_WITHIN_MS = 10_000;
 const LEAVE_MS = 500;
 /** Some milliseconds' worth. */
 const PACKETS_A_TURN = 256;
+/** DragonSync sends six messages of each drone every 2 s: 200 drones are 600 a second. Who sends more waits. */
+const PACKETS = { perSecond: 2_000, burst: 4_000 };
 /** Answers that wait for a client who reads none. */
 const MAX_UNREAD_BYTES = 262_144;
 /** Of QoS 1 and 2 messages not yet acknowledged [MQTT5-3.2.2.3.3]. */
@@ -47,6 +51,7 @@ export class ReceiverClient {
   private version: 4 | 5 | null = null;
   private readonly reader = new PacketReader();
   private readonly connectTimer: NodeJS.Timeout;
+  private readonly allowance = new TokenBucket(PACKETS);
   private isOver = false;
 
   constructor(
@@ -98,6 +103,8 @@ export class ReceiverClient {
         this.lastMessageAtMs = performance.now();
         await this.options.onMessages(messages);
       } else await nextTurn();
+      const waitMs = this.allowance.waitMs();
+      if (waitMs > 0) await sleep(waitMs);
     }
     this.socket.resume();
   }
@@ -108,6 +115,7 @@ export class ReceiverClient {
       for (let count = 0; count < PACKETS_A_TURN && !this.isOver; count += 1) {
         const { done, value } = packets.next();
         if (done === true) return true;
+        this.allowance.spend(1);
         this.handle(value.packet, value.cut, messages);
       }
     } catch (thrown: unknown) {

@@ -2,6 +2,7 @@
 import { errorCode, PayloadError, SpoolError, toError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import type { Logger } from '../base/log.js';
+import { TokenBucket } from '../base/token-bucket.js';
 import { noveltyOf, toMessage } from '../dragonsync/normalise.js';
 import { fromPublished, noveltyOfPublished } from '../dragonsync/published.js';
 import type { Kind } from '../schema/kinds.js';
@@ -44,6 +45,9 @@ const MAX_AIRCRAFT = 10_000;
 /** Of one observation DragonSync pushes two or three that differ; whoever pushes more makes them up. */
 const MAX_CONTENTS = 8;
 
+/** Made-up ids must neither fill the spool nor stand before real drones; what is known already always passes. */
+const NEWCOMERS = { perSecond: 250, burst: 2_500 };
+
 const SHOWN = { noveltyOf, toMessage };
 const PUSHED = { noveltyOf: noveltyOfPublished, toMessage: fromPublished };
 
@@ -52,13 +56,17 @@ export class Intake {
   invalid = 0;
   /** Observations that a full spool did not take; each is offered again while DragonSync still shows it. */
   refused = 0;
+  /** Things never heard of that were pushed faster than there can be new ones: made up, or heard again in a moment. */
+  crowded = 0;
   private readonly aircraftAt = new Map<string, number>();
   private readonly recent = new Recent();
+  private readonly newcomers: TokenBucket;
   private readonly complaints = new Set<string>();
   private readonly monotonicMs: () => number;
 
   constructor(private readonly options: IntakeOptions) {
     this.monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.newcomers = new TokenBucket(NEWCOMERS, this.monotonicMs);
   }
 
   /**
@@ -105,7 +113,7 @@ export class Intake {
       const rowClass = classOf(kind);
       // An aircraft's mark is its content, and may come again; with other things it is a time.
       const known = kind === 'aircraft' ? undefined : this.recent.find(thingKey({ class: rowClass, thing }), mark);
-      const last = spool.lastMark(rowClass, thing);
+      const last = known === undefined ? spool.lastMark(rowClass, thing) : mark;
       if (known === undefined && last === mark) return null;
       if (known !== undefined && (pushed !== true || known.contents === null)) return null;
       if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
@@ -115,12 +123,26 @@ export class Intake {
       if (content !== null && known?.contents && !isMore(known.contents, content)) return null;
       const bytes = Buffer.byteLength(body);
       if (bytes > spool.maxBodyBytes) throw new PayloadError(`${bytes} bytes are too large`, { code: 'too-large' });
+      if (pushed === true && last === null && !this.admits()) return null;
       return { row: { class: rowClass, thing, mark, body }, content, isFirst: last === null };
     } catch (thrown: unknown) {
       if (thrown instanceof SpoolError) throw thrown;
       this.complain(kind, toError(thrown));
       return null;
     }
+  }
+
+  /** DragonSync's API shows some dozens of new things at a time; who pushes is held to that too. */
+  private admits(): boolean {
+    if (this.newcomers.waitMs() === 0) {
+      this.newcomers.spend(1);
+      return true;
+    }
+    if (this.crowded === 0) {
+      this.options.log.warn('more new things are pushed than there can be: those beyond are not taken, only counted');
+    }
+    this.crowded += 1;
+    return false;
   }
 
   private isTooSoon(icao: string): boolean {

@@ -267,7 +267,7 @@ export class Kit implements Part {
         last_answer_at: this.poller.lastAnswerAtMs === null ? null : new Date(this.poller.lastAnswerAtMs).toISOString(),
         invalid: this.intake.invalid,
         kit_id_conflict: this.identity.conflict,
-        ...(this.push === null ? {} : { push: this.push.source.status() }),
+        ...(this.push === null ? {} : { crowded: this.intake.crowded, push: this.push.source.status() }),
       },
     });
   }

@@ -149,13 +149,7 @@ export class PushSource implements Part {
 
 function parse({ payload, cut }: PushedMessage): JsonObject {
   if (cut) throw new PayloadError('a message larger than any detection', { code: 'too-large' });
-  let value: unknown;
-  try {
-    value = parseJson(payload.toString());
-  } catch (cause: unknown) {
-    // What it says of the text would make each a complaint of its own.
-    throw new PayloadError('a message that is not JSON', { code: 'json', cause });
-  }
+  const value = parseJson(payload.toString());
   if (!isObject(value)) throw new PayloadError('a message that is no object', { code: 'schema' });
   return value;
 }

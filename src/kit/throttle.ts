@@ -1,36 +1,25 @@
-// A token bucket: how much of the backlog a metered link carries.
+// How much of the backlog a metered link carries.
+import { TokenBucket } from '../base/token-bucket.js';
 
-/** A second's worth may go at once. */
-const BURST_S = 1;
+const BYTES_PER_KILOBIT = 125;
 
 export class Throttle {
-  private readonly bytesPerMs: number;
-  private readonly burstBytes: number;
-  private tokens: number;
-  private filledAt: number;
+  /** A second's worth may go at once; null holds nothing back. */
+  private readonly bucket: TokenBucket | null;
 
   /** `kbps` is in kilobits a second; 0 holds nothing back. */
-  constructor(
-    private readonly kbps: number,
-    private readonly now: () => number = () => performance.now(),
-  ) {
-    this.bytesPerMs = kbps / 8;
-    this.burstBytes = this.bytesPerMs * 1_000 * BURST_S;
-    this.tokens = this.burstBytes;
-    this.filledAt = now();
+  constructor(kbps: number, now?: () => number) {
+    const perSecond = kbps * BYTES_PER_KILOBIT;
+    this.bucket = kbps === 0 ? null : new TokenBucket({ perSecond, burst: perSecond }, now);
   }
 
   /** How many milliseconds until something may be sent; 0 for now. */
   waitMs(): number {
-    if (this.kbps === 0) return 0;
-    const now = this.now();
-    this.tokens = Math.min(this.burstBytes, this.tokens + (now - this.filledAt) * this.bytesPerMs);
-    this.filledAt = now;
-    return this.tokens > 0 ? 0 : Math.ceil((1 - this.tokens) / this.bytesPerMs);
+    return this.bucket?.waitMs() ?? 0;
   }
 
-  /** May go below zero: a message is never cut, the next one waits for longer. */
+  /** A message is never cut: the next one waits for longer. */
   spend(bytes: number): void {
-    if (this.kbps > 0) this.tokens -= bytes;
+    this.bucket?.spend(bytes);
   }
 }

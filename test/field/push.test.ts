@@ -92,17 +92,23 @@ async function setUp(t: TestContext, { dragonsync, broker, pollS = 2 }: SetupOpt
   return { heard, listener, kit, status };
 }
 
+const RECORDED = JSON.parse(
+  recordedMessages('main').find(({ topic }) => topic === 'wardragon/drones')?.payload ?? '{}',
+) as Record<string, unknown>;
+
 /** As DragonSync published it once, heard anew. */
 function drone(id: string, fields: object = {}) {
-  const [recorded] = recordedMessages('main').filter(({ topic }) => topic === 'wardragon/drones');
   const at = Date.now() / 1_000;
-  const message = JSON.parse(recorded?.payload ?? '{}') as Record<string, unknown>;
-  return { ...message, id, observed_at: at, last_update_time: at, ...fields };
+  return { ...RECORDED, id, observed_at: at, last_update_time: at, ...fields };
 }
 
 function sent(listener: Listener, id: string): Record<string, unknown>[] {
-  // What a stock DragonSync publishes beside us has no envelope.
-  return listener.json('wardragon/drones').filter((message) => message['id'] === id && message['sink'] !== undefined);
+  // Of thousands, those of others are not parsed. What a stock DragonSync publishes beside us has no envelope.
+  return listener
+    .on('wardragon/drones')
+    .filter(({ payload }) => payload.includes(`"${id}"`))
+    .map(({ payload }) => JSON.parse(payload) as Record<string, unknown>)
+    .filter(({ sink }) => sink !== undefined);
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -120,7 +126,7 @@ describe("DragonSync's own client at the kit's endpoint", () => {
       const [message] = sent(listener, 'drone-pushed');
       assert.equal(message?.['seen_by'], KIT);
       assert.equal(message?.['observed_at'], first.observed_at);
-      assert.equal(message?.['rid_timestamp'], first['rid_timestamp' as keyof typeof first]);
+      assert.equal(message?.['rid_timestamp'], RECORDED['rid_timestamp']);
       // The API shows the same observation, one that is not pushed, and an aircraft.
       heard.hear('drone-pushed', { observed_at: first.observed_at, last_update_time: first.last_update_time });
       heard.hear('drone-silenced');
@@ -280,8 +286,9 @@ describe('a flood at the endpoint', () => {
       Array.from({ length: count + 1 }, (_, i) => i),
     );
     assert.ok(peakMib < 160, `${peakMib} MiB`);
-    assert.ok(Number(source['invalid']) > 10_000, `${String(source['invalid'])} invalid`);
-    assert.ok(counts.accepted > 500, 'spoofed drones are detections too');
+    assert.ok(Number(source['invalid']) > 5_000, `${String(source['invalid'])} invalid`);
+    assert.ok(counts.accepted > 2_500, 'spoofed drones are detections too');
+    assert.ok(Number(source['crowded']) > 100, `${String(source['crowded'])} crowded`);
     const { subscriptions, closed } = source.push as unknown as {
       subscriptions: number;
       closed: Record<string, number>;

@@ -205,13 +205,12 @@ describe('a client that behaves badly', () => {
     const flood = setInterval(() => socket.writableLength < 1e6 && socket.write(lot), 1);
     t.after(() => clearInterval(flood));
     const quiet = await client(t, receiver);
-    await eventually('a flood', () => heard.flood > 10_000);
+    await eventually('a flood', () => heard.flood > 3_000);
     const before = heard.flood;
     for (let i = 0; i < 20; i += 1) await quiet.publishAsync('real', String(i), { qos: 1 });
     const meanwhile = heard.flood - before;
     assert.equal(heard.real, 20);
-    // A few turns each, and a turn is 256 packets.
-    assert.ok(meanwhile > 100 && meanwhile < 20 * 20 * 256, `${meanwhile} of the flood meanwhile`);
+    assert.ok(meanwhile > 0 && meanwhile < 20_000, `${meanwhile} of the flood meanwhile`);
   });
 });
 

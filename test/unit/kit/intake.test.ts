@@ -174,7 +174,8 @@ describe('what is merged into an observation later', () => {
 describe('spoofed drones', () => {
   test('by the thousand do not crowd out a real one, nor make its storm new', (t) => {
     const spool = openFor(t);
-    const intake = intakeOn(spool);
+    const log = new MemoryLog();
+    const intake = intakeOn(spool, log);
     let real = 0;
     for (let second = 0; second < 12; second += 1) {
       const spoofed = Array.from({ length: 1_000 }, (_, i) => pushed(at(100 + second, { id: `spoof-${second}-${i}` })));
@@ -185,6 +186,10 @@ describe('spoofed drones', () => {
     const rows = [];
     for (let id = 0; id < spool.lastId(); id += 500) rows.push(...spool.read(id, id + 500, 500));
     assert.equal(rows.filter(({ body }) => body.includes('"drone-1"')).length, real);
+    // The spool is not theirs either: what is beyond a burst waits until it is heard again.
+    assert.ok(rows.length < 12_000 / 2, `${rows.length} rows`);
+    assert.equal(rows.length + intake.crowded, 12_000 + real);
+    assert.equal(log.texts.length, 1);
   });
 });
 

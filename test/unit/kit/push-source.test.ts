@@ -98,8 +98,8 @@ describe('what is pushed', () => {
     const publish = { cmd: 'publish', topic: 'wardragon/drones', payload, qos: 0, dup: false, retain: false } as const;
     client.stream.write(packetBytes(publish, 5));
     await send('wardragon/drones', '{"id": "drone-1", "last_update_time": 1, "lat": NaN, "alt": Infinity}');
+    assert.match(seen.invalid.shift() ?? '', /^drone: not JSON/);
     assert.deepEqual(seen.invalid, [
-      'drone: a message that is not JSON',
       'drone: a message that is no object',
       'drone: a message that is no object',
       'drone: a message larger than any detection',
