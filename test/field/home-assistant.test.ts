@@ -9,6 +9,7 @@ import { classOf } from '../../src/kit/classes.js';
 import { Discovery } from '../../src/kit/home-assistant/discovery.js';
 import { DRONE_ENTITIES, KIT_ENTITIES } from '../../src/kit/home-assistant/entities.js';
 import { DEFAULT_TOPICS, serviceTopic } from '../../src/schema/topics.js';
+import { kitAcl } from '../../src/server/enrol/acl.js';
 import { Heard } from '../fixtures/heard.js';
 import { MemoryLog } from '../fixtures/memory-log.js';
 import { type Broker, startMosquitto } from '../fixtures/mosquitto.js';
@@ -27,8 +28,8 @@ class HomeAssistant {
 
   private constructor(private readonly client: MqttClient) {}
 
-  static async on(t: TestContext, { port }: Broker): Promise<HomeAssistant> {
-    const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5 });
+  static async on(t: TestContext, { port }: Broker, user: object = {}): Promise<HomeAssistant> {
+    const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5, ...user });
     const home = new HomeAssistant(client);
     client.on('message', (topic, payload, { retain }) =>
       home.heard.push({ topic, payload: payload.toString(), retain }),
@@ -95,6 +96,29 @@ describe('Home Assistant', { timeout: 120_000 }, () => {
     await eventually('all of it on the new broker', () => again.configs('').length === before.length);
     assert.equal(await kit.end('SIGTERM'), 0, kit.log());
     await eventually('the one last will', () => again.last(serviceTopic('wardragon-LAB0001')) === 'offline');
+  });
+
+  test('is told by an enrolled kit too, once the shipped access rules for it are let in', async (t) => {
+    const kitId = 'wardragon-LAB0001';
+    const heard = new Heard();
+    const api = await heard.start();
+    t.after(() => heard.stop());
+    const users = { [kitId]: 'of-the-kit', home: 'of-home' };
+    const acl = `${kitAcl().replaceAll('#pattern', 'pattern')}\nuser home\ntopic readwrite #\n`;
+    const broker = await startMosquitto({ users, acl }, t);
+    const mqtt = [...ENABLED, `mqtt_username = ${kitId}`, 'mqtt_password = of-the-kit'];
+    const files = await kitFiles(tempFolder(t), api, broker.port, { mqtt });
+    const home = await HomeAssistant.on(t, broker, { username: 'home', password: 'of-home' });
+    heard.hear(ID);
+    const kit = runDragonsink(t, ['kit', '--config', files.configFile]);
+    await eventually('the kit itself', () => home.configs('_system').length >= 5);
+    heard.hear(ID);
+    await eventually('the drone', () => home.configs(ID).length >= 15);
+    home.heard.length = 0;
+    await home.begin();
+    await eventually('all of it once more', () => home.configs(ID).length >= 15);
+    assert.equal(await kit.end('SIGTERM'), 0);
+    assert.doesNotMatch(kit.log(), /not allowed|not authori/i);
   });
 
   test('sees two kits announce one drone, one take over from the other, and both take it back', async (t) => {

@@ -78,6 +78,8 @@ describe('permission to publish', () => {
       const heard = listener.on(topic);
       assert.deepEqual(heard.map(({ payload, retain }) => [payload, retain]), [['', false]], topic); // biome-ignore format: short
     }
+    const homeAssistant = { prefix: 'homeassistant', deviceBase: 'wardragon_drone' };
+    assertCheck(await checkPublishing(link, { ...USE, homeAssistant }), 'ok', /all 12 topics/);
   });
 
   test('that is missing on some topics fails, with their names', async (t) => {
