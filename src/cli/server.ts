@@ -33,6 +33,7 @@ export async function serverCommand(): Promise<number> {
     shareGroup: settings.MQTT_SHARE_GROUP === '' ? null : settings.MQTT_SHARE_GROUP,
     topics: topicsOf(settings),
     isEnrolled: (kitId) => enrolled.has(kitId),
+    newerCertificate: (kitId, endsAtMs) => enrolled.newerCertificate(kitId, endsAtMs),
     log,
     recorder: metrics,
   });

@@ -15,6 +15,7 @@ import { RunningKit } from './doctor/running-kit.js';
 import { Identity } from './identity.js';
 import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
+import { OwnCertificate, renewedFileBeside } from './own-certificate.js';
 import { type DragonSyncSource, Poller } from './poller.js';
 import { Publisher } from './publisher.js';
 import { type PerDrone, States } from './states.js';
@@ -59,6 +60,7 @@ export class Kit implements Part {
   private readonly intake: Intake;
   private readonly publisher: Publisher;
   private readonly poller: Poller;
+  private readonly certificate: OwnCertificate | null;
   private readonly uplink: Uplink | null;
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
@@ -85,7 +87,10 @@ export class Kit implements Part {
       wires,
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
-      onAck: (ack) => this.answers.heard(ack),
+      onAck: (ack) => {
+        this.answers.heard(ack);
+        if (ack.certificate !== undefined) void this.uplink?.renew(ack.certificate);
+      },
       onSpoolError: (error) => this.checkDamage(error),
       log,
     });
@@ -104,6 +109,7 @@ export class Kit implements Part {
       onStatus: (status) => this.identity.offerStatus(status['uid']),
       log,
     });
+    this.certificate = this.ownCertificate();
     this.uplink = options.broker && this.makeUplink(options.broker);
     this.statusServer = options.statusPort === null ? null : this.makeStatusServer(options.statusPort);
   }
@@ -134,13 +140,21 @@ export class Kit implements Part {
     };
   }
 
+  private ownCertificate(): OwnCertificate | null {
+    const { broker, spoolPath, log } = this.options;
+    const { certFile, keyFile, caFile } = broker?.tls ?? {};
+    if (certFile === undefined || keyFile === undefined) return null;
+    return new OwnCertificate({ certFile, keyFile, caFile, renewedFile: renewedFileBeside(spoolPath) }, log);
+  }
+
   private makeUplink(broker: UplinkOptions['broker']): Uplink {
-    const { identity, publisher, values } = this;
+    const { identity, publisher, values, certificate } = this;
     return new Uplink({
       broker,
       identity,
       publisher,
       values,
+      certificate,
       onConnected: (link, kitId) => {
         this.statesOf(kitId).online();
         this.reporter.begin(link, kitId);
@@ -209,6 +223,7 @@ export class Kit implements Part {
         served: this.publisher.servers.isServed,
         wire: this.publisher.wire,
         ...(this.options.broker?.tls?.insecure === true ? { tls_insecure: true } : {}),
+        ...(this.certificate?.endsAt ? { certificate_ends_at: this.certificate.endsAt } : {}),
       },
       source: {
         state: this.poller.state,

@@ -11,8 +11,12 @@ export function toReport(status: KitStatus): KitReport {
   if (opening === '' || opening.length > MAX_OPENING_LENGTH) throw contradiction('opening: not 1 to 64 characters');
   if (listing !== undefined && listing.part > listing.of) throw contradiction('listing: a part beyond the last');
   for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
-  const report = { kitId, opening, n, listing: listing ?? null, reconnects: link.reconnects, streams: ledger };
-  return link.tls_insecure === true ? { ...report, insecure: true } : report;
+  const endsAtMs = Date.parse(link.certificate_ends_at ?? '');
+  return {
+    ...{ kitId, opening, n, listing: listing ?? null, reconnects: link.reconnects, streams: ledger },
+    ...(link.tls_insecure === true ? { insecure: true as const } : {}),
+    ...(Number.isNaN(endsAtMs) ? {} : { certificateEndsAtMs: endsAtMs }),
+  };
 }
 
 function checkStream(at: string, { floor, next, evicted, quarantined }: StreamReport): void {

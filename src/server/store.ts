@@ -108,6 +108,8 @@ export interface KitReport {
   readonly streams: readonly StreamReport[];
   /** It does not check the certificate of the broker. */
   readonly insecure?: true;
+  /** Of its own certificate, in milliseconds since 1970. */
+  readonly certificateEndsAtMs?: number;
 }
 
 export interface Batch {
