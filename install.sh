@@ -30,6 +30,7 @@ dry_run=no
 purge=no
 prefix=
 user=dragonsink
+timer=dragonsink-renew.timer
 
 staged=no       # the new program lies beside the old one
 swapped=no      # it has taken its place
@@ -39,16 +40,17 @@ found=          # where DragonSync is, for people
 ds_config=
 ds_port=8088
 draft=          # the configuration to be, for a machine that has none
-declare -a made=() notes=() was_active=() copies=() filled=()
+declare -a made=() notes=() was_active=() stopped=() copies=() filled=()
 
 say() { printf '%s\n' "$*"; }
 note() { notes+=("$*"); }
 
 # Ends the run: what is wrong, what was changed, how to go on.
 die() {
-  trap - ERR
+  trap - ERR INT TERM
   set +e
   [[ $staged == yes && $swapped == no ]] && rm -rf "$opt.new"
+  start_stopped
   {
     say "install.sh: $1"
     if ((${#made[@]} == 0)); then
@@ -60,6 +62,15 @@ die() {
     say "what to do: $2"
   } >&2
   exit 1
+}
+
+# A kit that stands still hears nothing: what ran before a run that failed runs again.
+start_stopped() {
+  local one
+  for one in "${stopped[@]}"; do
+    systemctl start "$one" 2>/dev/null && made+=("start $one again")
+  done
+  stopped=()
 }
 
 unexpected() {
@@ -387,7 +398,10 @@ swap_program() {
 put_in_place() {
   [[ $program != "$opt" ]] || return 0
   local one
-  for one in "${was_active[@]}"; do change "stop $one" systemctl stop "$one"; done
+  for one in "${was_active[@]}"; do
+    change "stop $one" systemctl stop "$one"
+    [[ $dry_run == yes ]] || stopped+=("$one")
+  done
   change "put dragonsink $version in place: $opt" swap_program
   program=$opt
   if [[ $dry_run == yes ]]; then program=$here; fi
@@ -395,6 +409,7 @@ put_in_place() {
 
 # The new program does not start where the old one ran: the old one is better than none.
 go_back() {
+  stopped=()
   mv -T "$opt" "$opt.new"
   mv -T "$opt.old" "$opt"
   rm -rf "$opt.new"
@@ -497,6 +512,15 @@ complaints() {
   fi
 }
 
+# What runs is not stopped for a program that would not start with its configuration.
+check_config() {
+  [[ -f $config && -z $enrol_file && " ${was_active[*]} " == *" $service "* ]] || return 0
+  local problems
+  problems=$(complaints "$config")
+  [[ -z $problems ]] || die "dragonsink $version would not start with $config:"$'\n'"$problems" \
+    'mend it, and run it again; until then what runs goes on'
+}
+
 check_port() {
   [[ $role == server && -f $config ]] || return 0
   systemctl is-active --quiet "$service" 2>/dev/null && return 0
@@ -521,18 +545,37 @@ check_enrol_file() {
   [[ $role == server || -z $serial || $kit_id == "wardragon-$serial" ]] ||
     die "$enrol_file is for the kit $kit_id, and this is wardragon-$serial" \
       "on the server make one for this kit: dragonsink enrol wardragon-$serial"
-  [[ $("$program/bin/dragonsink" enrol --help 2>/dev/null) == *--apply* ]] ||
-    die "dragonsink $version knows no enrolment" 'install a bundle that does'
+  try_enrolment
+}
+
+# On a copy: what it refuses (another kit's id in the spool, a key that is not there) is refused before anything is changed.
+try_enrolment() {
+  local folder answer name todo='see the message above, and run it again'
+  folder=$(mktemp -d)
+  for name in config.ini server.env kit.key server.key; do
+    if [[ -f $etc/$name ]]; then cp -p "$etc/$name" "$folder"; fi
+  done
+  if [[ -n $draft ]]; then cp "$draft" "$folder/$(basename "$config")"; fi
+  # What it names lies where the image does.
+  if [[ -n $prefix && -f $folder/$(basename "$config") ]]; then
+    sed -i "s#= */\(etc\|var\)/#= $prefix/\1/#" "$folder/$(basename "$config")"
+  fi
+  answer=$("$program/bin/dragonsink" enrol --apply "$enrol_file" --config-dir "$folder" 2>&1) && answer=
+  rm -rf "$folder"
+  [[ -n $answer ]] || return 0
+  if [[ $answer == *$'\n'"what to do: "* ]]; then todo=${answer##*what to do: }; fi
+  die "$enrol_file can't be used: ${answer%%$'\n'what to do: *}" "$todo"
 }
 
 enrol() {
   [[ -n $enrol_file ]] || return 0
   renewed=yes
   change "enrol this $role with $enrol_file" apply_enrolment
+  note "$enrol_file is in place, and holds a secret: remove it, here and wherever else it lies"
 }
 
 apply_enrolment() {
-  "$program/bin/dragonsink" enrol --apply "$enrol_file" --config-dir "$etc"
+  "$program/bin/dragonsink" enrol --apply "$enrol_file" --config-dir "$etc" >/dev/null
   # It has written where the files lie now, not where they will be.
   [[ -z $prefix ]] || sed -i "s|$prefix/etc/|/etc/|" "$config"
 }
@@ -571,6 +614,20 @@ make_units() {
   for one in dragonsink-kit.service dragonsink-server.service; do
     if [[ $one == "$service" || -e $units/$one ]]; then make_unit "$one"; fi
   done
+  if [[ $role == server || -e $units/$timer ]]; then make_timer; fi
+}
+
+# Where a fleet is kept its certificates are signed anew in time; where none is, it finds nothing to do.
+make_timer() {
+  local one wanted=$units/timers.target.wants/$timer
+  for one in "${timer%.timer}.service" "$timer"; do
+    cmp -s "$program/systemd/$one" "$units/$one" ||
+      change "write $units/$one" install -m 0644 "$program/systemd/$one" "$units/$one"
+  done
+  if [[ ! -L $wanted ]]; then
+    mkdir_for "$wanted"
+    change "start $timer at every boot" ln -sfn "/etc/systemd/system/$timer" "$wanted"
+  fi
 }
 
 make_unit() {
@@ -593,6 +650,10 @@ make_unit() {
 start() {
   if [[ -n $prefix ]]; then
     note "nothing was started: $prefix is not the running system"
+    local file=$config
+    [[ -e $config ]] || file=$draft
+    [[ $role == server || -n $(ini_value "$file" MQTT mqtt_host) ]] ||
+      note "before it can start, mqtt_host in [MQTT] of $config has to name the broker"
     return
   fi
   local problems='' one
@@ -605,9 +666,13 @@ start() {
   if [[ $is_ready == yes ]] && { [[ $renewed == yes ]] || ! systemctl is-active --quiet "$service"; }; then
     change "start $service" start_service "$service"
   fi
+  if [[ -e $units/$timer || $role == server ]] && ! systemctl is-active --quiet "$timer"; then
+    change "start $timer" systemctl start "$timer"
+  fi
   for one in "${was_active[@]}"; do
     [[ $one == "$service" || $swapped == no ]] || change "start $one" start_service "$one"
   done
+  stopped=()
 }
 
 start_service() {
@@ -651,17 +716,23 @@ finish() {
     say "It serves /healthz and /metrics on 127.0.0.1, and keeps its data where DATABASE_URL in $config says."
   fi
   say_notes
-  say 'What to do next:'
+  say "What to do next${prefix:+, once it runs}:"
   if [[ $is_ready == no ]]; then
-    say "  sudoedit $config                      # what is listed above"
-    say "  sudo systemctl start $service"
+    next_step "sudoedit $config" 'what is listed above'
+    next_step "sudo systemctl start $service" 'then it runs, and at every boot'
   fi
   if [[ $role == kit ]]; then
-    say '  sudo dragonsink doctor                # whether all of it works'
-    say '  sudo dragonsink status                # what waits, what was sent'
+    next_step 'sudo dragonsink doctor' 'whether all of it works'
+    next_step 'sudo dragonsink status' 'what waits, what was sent'
+  else
+    next_step 'sudo dragonsink doctor --server' 'whether all of it works'
+    next_step 'sudo dragonsink enrol --help' 'who may use the broker (README.md, "The broker")'
+    next_step 'sudo dragonsink ledger' 'what has come, of which kit'
   fi
-  say "  journalctl -u ${service%.service} -f      # what it says"
+  next_step "journalctl -u ${service%.service} -f" 'what it says'
 }
+
+next_step() { printf '  %-41s # %s\n' "$1" "$2"; }
 
 install_all() {
   check_machine
@@ -681,6 +752,7 @@ install_all() {
   mend
   stage
   [[ -e $config ]] || draft_config
+  check_config
   check_enrol_file
   check_spool
   make_user
@@ -705,19 +777,24 @@ remove() {
 uninstall_all() {
   check_machine
   local one
-  for one in dragonsink-kit.service dragonsink-server.service; do
+  for one in dragonsink-kit.service dragonsink-server.service "$timer" "${timer%.timer}.service"; do
     [[ -e $units/$one ]] || continue
     if [[ -z $prefix ]] && systemctl is-active --quiet "$one"; then change "stop $one" systemctl stop "$one"; fi
     remove "$units/multi-user.target.wants/$one"
+    remove "$units/timers.target.wants/$one"
     remove "$units/$one.d/backoff.conf"
     remove "$units/$one"
   done
   if [[ -z $prefix ]] && ((${#made[@]} > 0)); then change 'tell systemd' systemctl daemon-reload; fi
   if [[ $(readlink "$command" 2>/dev/null) == /opt/dragonsink/bin/dragonsink ]]; then remove "$command"; fi
   remove "$completion"
+  remove "$prefix/var/lib/systemd/timers/stamp-$timer"
   for one in "$opt" "$opt.new" "$opt.old"; do remove "$one"; done
   if [[ $purge == yes ]]; then
-    for one in "$state" "$etc" "$units"/dragonsink-{kit,server}.service.d; do remove "$one"; done
+    if [[ -e $etc/fleet/ca.key ]]; then
+      say "$etc/fleet holds the key of a fleet: without it no kit of that fleet can be enrolled or shut out any more"
+    fi
+    for one in "$state" "$etc" "$units"/dragonsink-{kit,server,renew}.service.d; do remove "$one"; done
     look_up_user
     if [[ -n $uid ]]; then
       local where=()
@@ -739,6 +816,7 @@ uninstall_all() {
 main() {
   parse "$@"
   trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
+  trap 'die "it was interrupted" "run it again, and it goes on: $invoked"' INT TERM
   if [[ $action == uninstall ]]; then uninstall_all; else install_all; fi
 }
 

@@ -155,13 +155,13 @@ function expiry(check: string, good: string, chain: X509Certificate[], nowMs: nu
   const [first] = chain.toSorted((a, b) => Date.parse(a.validTo) - Date.parse(b.validTo));
   if (first === undefined) return ok(check, good);
   const days = Math.floor((Date.parse(first.validTo) - nowMs) / DAY_MS);
-  const until = `until ${first.validTo}, ${days} days`;
+  const until = `until ${first.validTo}, ${days} ${days === 1 ? 'day' : 'days'}`;
   if (days >= WARN_DAYS) return ok(check, `${good}, ${until}`);
   return warn(check, `the certificate of ${nameOf(first)} is good ${until} only`, fix);
 }
 
 function checkOwn(certFile: string, nowMs: number): Check {
-  const fix = 'have a new one made on the server: dragonsink enrol';
+  const fix = 'on the server: dragonsink enrol NAME --renew; here: dragonsink enrol --apply FILE';
   try {
     const own = new X509Certificate(readFileSync(certFile));
     if (Date.parse(own.validTo) < nowMs) return fail('certificate', `${certFile} ended on ${own.validTo}`, fix);

@@ -2,10 +2,12 @@
 import type { Check } from '../base/check.js';
 import { fail, ok, warn } from '../base/check.js';
 import { ConfigError } from '../base/errors.js';
+import type { TlsFiles } from '../base/mqtt-link.js';
 import { printable } from '../base/printable.js';
 import { DragonSyncApi } from '../dragonsync/api-client.js';
 import { examineKit, type KitDoctorOptions } from '../kit/doctor/kit-doctor.js';
 import { KIT_ID_FILE } from '../kit/identity.js';
+import { certificatesOf, renewedFileBeside } from '../kit/own-certificate.js';
 import { doctorAnswer } from '../schema/doctor-answer.js';
 import { kitStatus } from '../schema/status.js';
 import { type KitSettings, loadKitSettings } from '../settings/kit-settings.js';
@@ -130,7 +132,7 @@ function kitDoctor(settings: KitSettings, running: { asked: boolean }): KitDocto
     push: pushPlace(DRAGONSYNC),
     kitId: KIT.kit_id,
     kitIdFile: KIT_ID_FILE,
-    broker,
+    broker: broker && withNewestCertificate(broker, SPOOL.path),
     use: {
       version: MQTT.mqtt_version === '5' ? 5 : 4,
       topics,
@@ -147,6 +149,17 @@ function kitDoctor(settings: KitSettings, running: { asked: boolean }): KitDocto
       return checks;
     },
   };
+}
+
+/** The one that the kit connects with first. */
+function withNewestCertificate<Broker extends { readonly tls?: TlsFiles | undefined }>(
+  broker: Broker,
+  spoolPath: string,
+): Broker {
+  const { certFile, keyFile } = broker.tls ?? {};
+  if (broker.tls === undefined || certFile === undefined || keyFile === undefined) return broker;
+  const [newest] = certificatesOf({ certFile, keyFile, renewedFile: renewedFileBeside(spoolPath) });
+  return { ...broker, tls: { ...broker.tls, certFile: newest } };
 }
 
 async function askRunningKit(port: number): Promise<Check[] | null> {

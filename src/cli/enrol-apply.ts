@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EnrolError, toError } from '../base/errors.js';
 import { writeWholeFile } from '../base/whole-file.js';
 import { EVICTION_ORDER } from '../kit/classes.js';
@@ -29,7 +29,8 @@ const MODE = 0o640;
  * @throws EnrolError `damaged`, `other-kit`, `reader` or `key`, before anything is changed; ConfigError when config.ini would
  *   not be right with it: then that is as it was.
  */
-export async function applyCommand(file: string, { configDir, json }: ApplyOptions): Promise<number> {
+export async function applyCommand(file: string, { configDir: folder, json }: ApplyOptions): Promise<number> {
+  const configDir = resolve(folder); // in config.ini a path is taken from where that lies
   const enrolment = parse(file, await withFile(file, () => readFile(file, 'utf8')));
   const { role, name } = ownerOf(file, enrolment);
   await withFile(configDir, () => mkdir(configDir, { recursive: true }));
@@ -50,7 +51,7 @@ export async function applyCommand(file: string, { configDir, json }: ApplyOptio
   if (role === 'kit') await tryFirst(config, after, write);
   else await write(config, after);
   const changed = [...[...credentials.keys()].map((part) => join(configDir, part)), config];
-  const text = `${name} is enrolled: ${changed.join(', ')}\nnext: restart dragonsink ${role}, and remove ${file}\n`;
+  const text = `${name} is enrolled: ${changed.join(', ')}\nnext: sudo systemctl restart dragonsink-${role}, and remove ${file}\n`;
   process.stdout.write(json === true ? `${JSON.stringify({ role, name, changed })}\n` : text);
   return 0;
 }

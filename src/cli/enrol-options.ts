@@ -4,7 +4,7 @@ import type { EnrolOptions } from './enrol.js';
 import type { ApplyOptions } from './enrol-apply.js';
 
 type Run = (command: () => Promise<number>) => () => Promise<void>;
-type Options = EnrolOptions & ApplyOptions & { readonly apply?: string };
+type Options = EnrolOptions & ApplyOptions & { readonly apply?: string; readonly renewDue?: true };
 
 const fleetOption = (): Option =>
   new Option('--fleet <dir>', 'the folder of the fleet').default('/etc/dragonsink/fleet').env('FLEET_DIR');
@@ -17,6 +17,7 @@ export function enrolCommands(program: Command, run: Run): void {
     .option('--server <name>', 'a dragonsink server; its SERVER_ID')
     .option('--csr <file>', 'sign this request, made where the private key stays')
     .option('--renew', 'another credential for one that has one; with --init, for the broker')
+    .option('--renew-due', 'sign again what ends soon, for the same keys (a timer runs it)')
     .option('--days <n>', 'until the certificate ends (365; of the broker 3650)', whole(36_500))
     .option('--out <file>', 'the file to make (NAME.enrol.json)')
     .option('--list', 'who is enrolled, and how many days are left')
@@ -31,17 +32,17 @@ export function enrolCommands(program: Command, run: Run): void {
       ),
     )
     .option('--apply <file>', 'on a kit or server: put in place what such a file holds')
-    .addOption(new Option('--config-dir <dir>', 'with --apply').default('/etc/dragonsink'))
+    .addOption(new Option('--config-dir <dir>', 'with --apply, --renew-due').default('/etc/dragonsink'))
     .addOption(fleetOption())
     .option('--json', 'one JSON object')
     .action(async (kit: string | undefined, options: Options, command: Command) => {
       checkSubject(kit, options, command);
-      const { apply } = options;
-      await run(async () =>
-        apply === undefined
-          ? (await import('./enrol.js')).enrolCommand(kit, options)
-          : (await import('./enrol-apply.js')).applyCommand(apply, options),
-      )();
+      const { apply, renewDue } = options;
+      await run(async () => {
+        if (apply !== undefined) return (await import('./enrol-apply.js')).applyCommand(apply, options);
+        if (renewDue === true) return (await import('./enrol-renew.js')).renewDueCommand(options);
+        return (await import('./enrol.js')).enrolCommand(kit, options);
+      })();
     });
 
   program
@@ -58,8 +59,9 @@ export function enrolCommands(program: Command, run: Run): void {
 }
 
 /** A call is about one thing. */
-function checkSubject(kit: string | undefined, { init, reader, server, apply, list }: Options, command: Command): void {
-  const subjects = [kit, init, reader, server, apply, list].filter((one) => one !== undefined);
+function checkSubject(kit: string | undefined, options: Options, command: Command): void {
+  const { init, reader, server, apply, list, renewDue } = options;
+  const subjects = [kit, init, reader, server, apply, list, renewDue].filter((one) => one !== undefined);
   if (subjects.length !== 1) command.error('error: name one kit, or give one of the options in its place');
 }
 

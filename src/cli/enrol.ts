@@ -1,6 +1,7 @@
 // `dragonsink enrol` and `dragonsink revoke`, on the server: who may use the broker.
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
 import { EnrolError } from '../base/errors.js';
 import { writeWholeFile } from '../base/whole-file.js';
 import type { Member, Role } from '../schema/fleet.js';
@@ -28,6 +29,8 @@ export interface EnrolOptions {
   readonly tellBroker: string;
 }
 
+/** Where they lie, in a checkout and as installed. */
+const BROKER_FILES = join(import.meta.dirname, '../../config/mosquitto');
 const MEMBER_DAYS = 365;
 const BROKER_DAYS = 3_650;
 const DAY_MS = 24 * 3_600_000;
@@ -93,7 +96,8 @@ async function initFleet(host: string, options: EnrolOptions): Promise<number> {
   const config = wanted.credentials === 'password' ? 'password.conf' : 'mtls.conf';
   process.stdout.write(
     `${options.fleet}: the fleet is made; its ca.key is worth a copy on another machine\n` +
-      `next: start the broker with config/mosquitto/${config}, then dragonsink enrol --server NAME, then enrol a kit\n`,
+      `next: start the broker with ${join(BROKER_FILES, config)}, in the place of its own mosquitto.conf;\n` +
+      '      then dragonsink enrol --server NAME for the server, and dragonsink enrol KIT_ID for each kit\n',
   );
   return 0;
 }
@@ -112,7 +116,9 @@ function whom(kit: string | undefined, { reader, server }: EnrolOptions): { role
 
 function describe({ role, name, ends_at }: Member, file: string): string {
   const until =
-    ends_at === null ? 'does not end' : `ends on ${ends_at.slice(0, 10)}; dragonsink enrol --renew makes another`;
+    ends_at === null
+      ? 'does not end'
+      : `ends on ${ends_at.slice(0, 10)}${role === 'reader' ? '' : ', and is renewed before'}`;
   const next = {
     kit: 'on the kit: sudo ./install.sh --enrol FILE, or dragonsink enrol --apply FILE',
     server: 'on the server: dragonsink enrol --apply FILE',

@@ -40,6 +40,7 @@ export async function serverCommand(): Promise<number> {
     shareGroup: settings.MQTT_SHARE_GROUP === '' ? null : settings.MQTT_SHARE_GROUP,
     topics: topicsOf(settings),
     isEnrolled: (kitId) => enrolled.has(kitId),
+    newerCertificate: (kitId, endsAtMs) => enrolled.newerCertificate(kitId, endsAtMs),
     log,
     // The metrics first: what they note of the broker and the database the page tells.
     recorder: site === null ? metrics : all(metrics, site.recorder),

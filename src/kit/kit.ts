@@ -18,6 +18,7 @@ import type { EntityNames } from './home-assistant/entities.js';
 import { Identity } from './identity.js';
 import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
+import { OwnCertificate, renewedFileBeside } from './own-certificate.js';
 import { type DragonSyncSource, Poller } from './poller.js';
 import { Publisher } from './publisher.js';
 import type { PushPlace } from './push-link.js';
@@ -76,6 +77,7 @@ export class Kit implements Part {
   private readonly publisher: Publisher;
   private readonly poller: Poller;
   private readonly push: { readonly source: PushSource; readonly watch: PushWatch } | null;
+  private readonly certificate: OwnCertificate | null;
   private readonly uplink: Uplink | null;
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
@@ -106,7 +108,10 @@ export class Kit implements Part {
       sendUptoId: () => this.clock.sendUptoId,
       drainRateKbps,
       onHello: (hello) => this.reporter.hello(hello),
-      onAck: (ack) => this.answers.heard(ack),
+      onAck: (ack) => {
+        this.answers.heard(ack);
+        if (ack.certificate !== undefined) void this.uplink?.renew(ack.certificate);
+      },
       onOther: (message) => this.discovery?.heard(message),
       onSpoolError: (error) => this.checkDamage(error),
       log,
@@ -130,6 +135,7 @@ export class Kit implements Part {
       log,
     });
     this.push = options.push && this.makePush(options.push);
+    this.certificate = this.ownCertificate();
     this.uplink = options.broker && this.makeUplink(options.broker);
     this.statusServer = options.statusPort === null ? null : this.makeStatusServer(options.statusPort);
   }
@@ -180,13 +186,21 @@ export class Kit implements Part {
     };
   }
 
+  private ownCertificate(): OwnCertificate | null {
+    const { broker, spoolPath, log } = this.options;
+    const { certFile, keyFile, caFile } = broker?.tls ?? {};
+    if (certFile === undefined || keyFile === undefined) return null;
+    return new OwnCertificate({ certFile, keyFile, caFile, renewedFile: renewedFileBeside(spoolPath) }, log);
+  }
+
   private makeUplink(broker: UplinkOptions['broker']): Uplink {
-    const { identity, publisher, values } = this;
+    const { identity, publisher, values, certificate } = this;
     return new Uplink({
       broker,
       identity,
       publisher,
       values,
+      certificate,
       onConnected: (link, kitId) => {
         this.statesOf(kitId).online();
         this.reporter.begin(link, kitId);
@@ -261,6 +275,7 @@ export class Kit implements Part {
         served: this.publisher.servers.isServed,
         wire: this.publisher.wire,
         ...(this.options.broker?.tls?.insecure === true ? { tls_insecure: true } : {}),
+        ...(this.certificate?.endsAt ? { certificate_ends_at: this.certificate.endsAt } : {}),
       },
       source: {
         state: sourceState(this.poller.state, this.push?.watch.state ?? null),

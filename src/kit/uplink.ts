@@ -9,6 +9,7 @@ import { type LinkOptions, type MqttLink, openLink } from '../base/mqtt-link.js'
 import { Pulse } from '../base/pulse.js';
 import type { Identity } from './identity.js';
 import type { LastValues } from './last-values.js';
+import type { OwnCertificate } from './own-certificate.js';
 import type { Publisher } from './publisher.js';
 import { will } from './states.js';
 
@@ -18,6 +19,8 @@ export interface UplinkOptions {
   readonly identity: Identity;
   readonly publisher: Publisher;
   readonly values: LastValues;
+  /** Null without one. */
+  readonly certificate: OwnCertificate | null;
   /** Before anything of the history is sent. */
   readonly onConnected: (link: MqttLink, kitId: string) => void;
   /** The last thing said before leaving. */
@@ -56,6 +59,11 @@ export class Uplink implements Part {
     await this.running;
   }
 
+  /** A server hands over a certificate: if it is a better one for this kit, the connection is made anew with it. */
+  async renew(pem: string): Promise<void> {
+    if ((await this.options.certificate?.take(pem)) === true) await this.link?.end();
+  }
+
   private async run(): Promise<void> {
     const { identity, broker, log } = this.options;
     const { signal } = this.stopping;
@@ -72,9 +80,20 @@ export class Uplink implements Part {
   }
 
   private async open(options: LinkOptions): Promise<MqttLink> {
+    const { certificate } = this.options;
+    const certFile = certificate?.next();
+    const tried = (isIn: boolean): void => {
+      if (certFile !== undefined) certificate?.tried(certFile, isIn);
+    };
     try {
-      return await openLink(options);
+      const link = await openLink({
+        ...options,
+        tls: options.tls && { ...options.tls, certFile: certFile ?? options.tls.certFile },
+      });
+      tried(true);
+      return link;
     } catch (thrown: unknown) {
+      tried(false);
       this.problem = toError(thrown);
       throw thrown;
     }

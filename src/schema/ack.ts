@@ -6,6 +6,8 @@ import { KINDS } from './kinds.js';
 /** How much one acknowledgement holds: it stays far below what a broker takes. */
 export const MAX_ACK_ENTRIES = 32;
 export const MAX_ACK_RANGES = 256;
+/** Characters; an elliptic curve's has 800, a long RSA key's 3,000. */
+const MAX_CERTIFICATE = 10_000;
 
 export const ack = z.looseObject({
   v: z.literal(1),
@@ -25,5 +27,7 @@ export const ack = z.looseObject({
     .max(MAX_ACK_ENTRIES),
   /** ISO 8601 UTC, the server's clock. */
   time: z.string(),
+  /** The kit's next certificate (PEM): of its key, signed by its fleet, and good for longer than the one it has. */
+  certificate: z.string().max(MAX_CERTIFICATE).optional(),
 });
 export type Ack = z.infer<typeof ack>;

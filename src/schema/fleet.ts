@@ -15,6 +15,8 @@ const member = z.object({
   revoked_at: z.string().nullable(),
   /** When its newest certificate ends; null for a password, which does not. */
   ends_at: z.string().nullable(),
+  /** For how long it is signed each time; a password is for ever. */
+  days: z.number().int().positive().optional(),
   /** Of every certificate it was given, in hexadecimal. */
   serials: z.array(z.string()),
 });

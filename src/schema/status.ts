@@ -63,6 +63,8 @@ export const kitStatus = z.looseObject({
     wire: z.string().nullable().optional(),
     /** The certificate of the broker is not checked. */
     tls_insecure: z.boolean().optional(),
+    /** ISO 8601 UTC, of the kit's own certificate that it is connected with. */
+    certificate_ends_at: z.string().max(40).optional(),
     /** The database this kit is bound to, and another one that is on this broker. */
     store_id: z.string().nullable().optional(),
     store_conflict: z.string().nullable().optional(),

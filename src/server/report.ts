@@ -14,10 +14,12 @@ export function toReport(status: KitStatus): KitReport {
   for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
   const about = { kitId, opening, n, listing: listing ?? null };
   const report = { ...about, reconnects: link.reconnects, streams: ledger, status };
+  const endsAtMs = Date.parse(link.certificate_ends_at ?? '');
   return {
     ...report,
     ...(link.tls_insecure === true ? { insecure: true as const } : {}),
     ...(Math.abs(clockOffsetS ?? 0) >= CLOCK_TOLERANCE_S ? { clockOffsetS: clockOffsetS ?? 0 } : {}),
+    ...(Number.isNaN(endsAtMs) ? {} : { certificateEndsAtMs: endsAtMs }),
   };
 }
 

@@ -4,6 +4,7 @@ import { Backoff, sleep } from '../base/backoff.js';
 import { AppError, StoreError, toError } from '../base/errors.js';
 import type { Part } from '../base/lifecycle.js';
 import type { Logger } from '../base/log.js';
+import type { OutgoingMessage } from '../base/mqtt-link.js';
 import type { TopicNames } from '../schema/topics.js';
 import { Acknowledger } from './acknowledger.js';
 import { Batcher } from './batcher.js';
@@ -13,6 +14,7 @@ import { InsecureKits } from './insecure-kits.js';
 import { KitExpiry } from './kit-expiry.js';
 import { Pollers } from './poller/pollers.js';
 import { type Recorder, SILENT } from './recorder.js';
+import { type NewerCertificate, Renewals } from './renewals.js';
 import type { Store } from './store.js';
 import { CREDIT, Subscriber, type SubscriberOptions } from './subscriber.js';
 
@@ -25,6 +27,7 @@ export interface ServerOptions {
   readonly shareGroup: SubscriberOptions['shareGroup'];
   readonly topics: TopicNames;
   readonly isEnrolled: IsEnrolled;
+  readonly newerCertificate?: NewerCertificate;
   readonly log: Logger;
   readonly recorder?: Recorder;
 }
@@ -108,19 +111,20 @@ export class Server implements Part {
     const { topics, isEnrolled, broker, serverId, shareGroup, log, recorder = SILENT } = this.options;
     this.store = store;
     const { storeId } = store;
-    const acknowledger = new Acknowledger({
+    const toKits = {
       storeId,
-      credit: CREDIT,
-      shares: shareGroup !== null,
-      publish: (message) => subscriber?.publish(message),
+      publish: (message: OutgoingMessage) => subscriber?.publish(message),
       nowUs: () => Date.now() * 1_000,
-    });
+    };
+    const acknowledger = new Acknowledger({ ...toKits, credit: CREDIT, shares: shareGroup !== null });
+    const renewals = new Renewals({ ...toKits, newer: this.options.newerCertificate ?? (() => null), log });
     const insecureKits = new InsecureKits(log);
     const batcher = new Batcher({
       store,
       onCommitted: (batch, streams) => {
         acknowledger.committed(batch, streams);
         insecureKits.look(batch.reports);
+        renewals.look(batch.reports);
       },
       onStore: (state) => subscriber?.setStore(state),
       log,

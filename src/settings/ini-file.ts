@@ -95,7 +95,7 @@ function readFailure(path: string, cause: unknown): [what: string, hint: string]
       return ['this is a folder', `name a file in it: --config ${path.replace(/\/+$/, '')}/config.ini`];
     case 'EACCES':
     case 'EPERM':
-      return ['this user may not read it', `run as its owner, or let this user's group read it: chmod 640 ${path}`];
+      return ['this user may not read it', `run this with sudo, or let this user's group read it: chmod 640 ${path}`];
     case 'ERR_ENCODING_INVALID_ENCODED_DATA':
       return ['this is not UTF-8 text', 'save it as UTF-8 (iconv -f LATIN1 -t UTF-8, or -f UTF-16 from Windows)'];
     default:

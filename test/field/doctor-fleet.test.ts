@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Check } from '../../src/base/check.js';
+import { freePort } from '../../src/simulate/ports.js';
 import { assertCheck } from '../fixtures/assert-check.js';
 import { type Enrolled, type Kind, startFleet } from '../fixtures/fleet.js';
 import { Heard } from '../fixtures/heard.js';
 import { eventually, kitFiles, runDragonsink } from '../fixtures/processes.js';
-import { dragonsink } from '../fixtures/run-command.js';
+import { dragonsink, dragonsinkWith } from '../fixtures/run-command.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 
 const KIT = 'wardragon-LAB0001';
@@ -33,7 +34,8 @@ for (const kind of ['password', 'mtls'] as Kind[]) {
     const variables = readFileSync(join(folder, 'server', 'server.env'), 'utf8').matchAll(/^(\w+)=(.*)$/gm);
     const env = Object.fromEntries([...variables].map(([, name, value]) => [name, value]));
     const database = `sqlite:${join(folder, 'server.db')}`;
-    runDragonsink(t, ['server'], { ...env, DATABASE_URL: database, FLEET_DIR: fleet.folder });
+    const ofServer = { ...env, DATABASE_URL: database, FLEET_DIR: fleet.folder, HTTP_PORT: String(await freePort()) };
+    runDragonsink(t, ['server'], ofServer);
 
     const examine = async (): Promise<readonly Check[]> => {
       const { out } = await dragonsink('doctor', '--config', configFile, '--json');
@@ -43,6 +45,8 @@ for (const kind of ['password', 'mtls'] as Kind[]) {
       checks.filter(({ status }) => status !== 'ok').map(({ check, text }) => `${check}: ${text}`);
 
     assert.deepEqual(notWell(await examine()), [], 'before its first start');
+    const { out: server } = await dragonsinkWith(ofServer, 'doctor', '--server', '--json');
+    assert.deepEqual(notWell((JSON.parse(server) as { checks: Check[] }).checks), [], 'the server');
     const reader = await fleet.enrol('--reader', 'dashboard');
     const watching = runDragonsink(t, ['watch', '--reader', reader.file, '--kind', 'drone', '--count', '1', '--json']);
     let watched = '';

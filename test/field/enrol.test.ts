@@ -3,25 +3,31 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import { renewDueCommand } from '../../src/cli/enrol-renew.js';
+import type { KitStatus } from '../../src/schema/status.js';
 import { encodeFrame } from '../../src/schema/stream-frame.js';
 import { streamTopic } from '../../src/schema/topics.js';
 import { makeChain } from '../fixtures/certificates.js';
 import { type Enrolled, type Kind, startFleet, type TestFleet } from '../fixtures/fleet.js';
 import { Heard } from '../fixtures/heard.js';
 import { eventually, type KitFiles, kitFiles, type Running, runDragonsink } from '../fixtures/processes.js';
-import { dragonsink, dragonsinkJson } from '../fixtures/run-command.js';
+import { dragonsink, dragonsinkJson, dragonsinkWith } from '../fixtures/run-command.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 
 const KIT = 'wardragon-LAB0001';
+const DAY_MS = 86_400_000;
 
 interface Setup {
   readonly fleet: TestFleet;
   readonly heard: Heard;
   readonly kit: KitFiles;
   readonly database: string;
+  /** Where the server's settings and credential are. */
+  readonly serverFolder: string;
   startKit(env?: NodeJS.ProcessEnv): Running;
   startServer(env?: NodeJS.ProcessEnv): Running;
   drones(): Promise<number>;
@@ -45,6 +51,7 @@ async function setUp(t: TestContext, fleet: TestFleet, credential?: Enrolled): P
     heard,
     kit,
     database,
+    serverFolder,
     startKit: (more = {}) => runDragonsink(t, ['kit', '--config', kit.configFile], more),
     startServer: (more = {}) =>
       runDragonsink(t, ['server'], { ...env, DATABASE_URL: database, FLEET_DIR: fleet.folder, ...more }),
@@ -93,7 +100,7 @@ test('a kit trusts a broker by a well-known CA through an intermediate one', asy
     writeFileSync(join(folder, 'broker.key'), readFileSync(chain.keyFile), { mode: 0o644 });
   };
   const fleet = await startFleet(t, 'mtls', { init: ['--public-ca'], prepare });
-  const { heard, startKit, startServer, drones } = await setUp(t, fleet);
+  const { heard, kit, startKit, startServer, drones } = await setUp(t, fleet);
   const wellKnown = { NODE_EXTRA_CA_CERTS: root };
   startServer(wellKnown);
   const stranger = startKit();
@@ -102,6 +109,71 @@ test('a kit trusts a broker by a well-known CA through an intermediate one', asy
   startKit(wellKnown);
   heard.hear('drone-1');
   await eventually('stored', async () => (await drones()) === 1, 60_000);
+  const { code, out } = await dragonsinkWith(wellKnown, 'doctor', '--config', kit.configFile);
+  assert.equal(code, 0, out);
+  // The fixture's chain is for two days: it is trusted, and its end is near.
+  assert.match(out, /^warn +tls +the certificate of CN=localhost is good until .* only$/m);
+  assert.match(out, /^ok +certificate +ours is /m);
+  assert.match(out, /^ok +round trip /m);
+});
+
+test('a certificate is renewed before it ends: the kit is handed the next one, and connects with it', async (t) => {
+  const fleet = await startFleet(t, 'mtls');
+  const { heard, kit, serverFolder, startKit, startServer, drones } = await setUp(t, fleet);
+  const server = startServer();
+  const running = startKit();
+  heard.hear('drone-1');
+  await eventually('stored', async () => (await drones()) === 1);
+  const endsAt = async (): Promise<string> => {
+    const { out } = await dragonsink('status', '--json', '--config', kit.configFile);
+    return (JSON.parse(out) as KitStatus).link.certificate_ends_at ?? '';
+  };
+  const folder = dirname(kit.configFile);
+  const serialOf = (file: string): string => new X509Certificate(readFileSync(file)).serialNumber;
+  const serverCert = join(serverFolder, 'server.crt');
+  const before = { endsAt: await endsAt(), enrolled: serialOf(join(folder, 'kit.crt')), server: serialOf(serverCert) };
+  assert.ok(Date.parse(before.endsAt) > Date.now() + 364 * DAY_MS);
+  const due = { fleet: fleet.folder, configDir: serverFolder, json: true };
+  const nothing = await fleet.command('--renew-due', '--config-dir', serverFolder);
+  assert.deepEqual([nothing.code, nothing.out, nothing.err], [0, 'nothing is due\n', '']);
+  // What the timer runs, 300 days later.
+  assert.equal(await renewDueCommand(due, Date.now() + 300 * DAY_MS), 0);
+  const renewedFile = join(folder, 'kit-renewed.crt');
+  await eventually('the next one', () => existsSync(renewedFile), 60_000);
+  await eventually('it is used', async () => (await endsAt()) > before.endsAt);
+  assert.equal(serialOf(join(folder, 'kit.crt')), before.enrolled, 'the one of the enrolment stays');
+  assert.notEqual(serialOf(renewedFile), before.enrolled);
+  assert.notEqual(serialOf(serverCert), before.server);
+  assert.equal(statSync(serverCert).mode & 0o777, 0o640);
+  heard.hear('drone-2');
+  await eventually('stored with it', async () => (await drones()) === 2);
+  assert.equal(running.log().match(/a server has handed over a new certificate/g)?.length, 1);
+  // Both processes start with what they have now, and the old ones are not needed for it.
+  assert.deepEqual([await running.end(), await server.end()], [0, 0]);
+  startServer();
+  startKit();
+  heard.hear('drone-3');
+  await eventually('stored after a restart', async () => (await drones()) === 3, 60_000);
+  // Nine years later it is the broker's turn, which presents the new one at once.
+  const presented = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connectTls({ port: fleet.port, rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerX509Certificate()?.serialNumber ?? '');
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+  const old = await presented();
+  assert.equal(await renewDueCommand(due, Date.now() + 3_300 * DAY_MS), 0);
+  const broker = serialOf(join(fleet.folder, 'broker.crt'));
+  assert.notEqual(broker, old);
+  await eventually('the broker presents it', async () => (await presented()) === broker);
+  // One that is shut out is shut out with all it was ever given.
+  assert.equal((await fleet.revoke(KIT)).code, 0);
+  await eventually('a kit that is shut out', async () => {
+    const { out } = await dragonsink('status', '--config', kit.configFile);
+    return /not connected to the broker/.test(out);
+  });
 });
 
 describe('the key of a certificate', () => {
@@ -122,6 +194,10 @@ describe('the key of a certificate', () => {
     const { content } = credential;
     const client = await fleet.connect({ content: { ...content, key_pem: made } });
     await client.publishAsync(`wardragon/sink/${KIT}/status`, '', { qos: 1 });
+    // Wherever one stands.
+    const fromHere = relative(process.cwd(), folder);
+    assert.equal((await dragonsink('enrol', '--apply', credential.file, '--config-dir', fromHere)).code, 0);
+    assert.equal(readFileSync(join(folder, 'config.ini'), 'utf8'), config);
     const elsewhere = await dragonsink('enrol', '--apply', credential.file, '--config-dir', join(folder, 'other'));
     assert.equal(elsewhere.code, 1);
     assert.match(elsewhere.err, /the private key of this certificate is not here/);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,7 +18,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { VERSION } from '../../src/base/version.js';
+import { everyKind, KIT, kitSpool } from '../fixtures/kit-spool.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { type Installed, install, otherVersion, ROOT, unpack } from './bundles.js';
 
@@ -59,6 +62,13 @@ function assertInstalled(root: string): void {
   assert.deepEqual(readdirSync(join(root, 'opt')), ['dragonsink']);
   const { stdout } = spawnSync(join(root, 'opt/dragonsink/bin/dragonsink'), ['--version'], { encoding: 'utf8' });
   assert.equal(stdout, `${VERSION}\n`);
+}
+
+/** The user and group that it made. */
+function ownerIn(root: string): [uid: number, gid: number] {
+  const [, uid = '', gid = ''] =
+    /^dragonsink:[^:]*:(\d+):(\d+):/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8')) ?? [];
+  return [Number(uid), Number(gid)];
 }
 
 /** Takes a port, unless somebody has it already. */
@@ -221,6 +231,88 @@ describe('install.sh', () => {
     assert.match(readFileSync(join(root, 'etc/dragonsink/config.ini'), 'utf8'), /^status_port = 42(9[1-9]|\d\d)$/m);
     assert.equal(install(bundle, '--root', root, '--server').code, 0);
     assert.match(readFileSync(join(root, 'etc/dragonsink/server.env'), 'utf8'), /^HTTP_PORT=(809[6-9]|81\d\d)$/m);
+  });
+
+  test('upgrades beside a spool that is full, and every row of it stays (F24)', async (t) => {
+    const root = emptyRoot(t);
+    assert.equal(install(bundle, '--root', root).code, 0);
+    const kit = kitSpool(join(root, 'var/lib/dragonsink'));
+    const [uid, gid] = ownerIn(root);
+    const config = readFileSync(kit.configFile, 'utf8').replace('[SPOOL]', '[SPOOL]\nmax_mb = 1');
+    writeFileSync(kit.configFile, config.replace('[MQTT]', '[MQTT]\nmqtt_enabled = false'));
+    const spool = kit.open({ maxBytes: 1024 * 1024 });
+    const evicted = (): number => [...spool.counts().classes.values()].reduce((sum, one) => sum + one.evicted, 0);
+    spool.setKitId(KIT);
+    while (evicted() === 0) spool.accept(everyKind(100));
+    spool.close();
+    for (const name of readdirSync(kit.folder)) chownSync(join(kit.folder, name), uid, gid);
+    const command = join(root, 'opt/dragonsink/bin/dragonsink');
+    const rows = (): string[] => {
+      const { stdout, stderr, status } = spawnSync(command, ['spool', 'export', '--config', kit.configFile], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, stderr);
+      return stdout.split('\n').filter((line) => line.includes('"seq"'));
+    };
+    const before = rows();
+    assert.ok(before.length > 500, `${before.length} rows`);
+    const { code, out, err } = install(otherVersion(bundle, join(scratch, 'next'), '98.0.0'), '--root', root);
+    assert.equal(code, 0, err);
+    assert.doesNotMatch(out, /could not be looked into/);
+    assert.deepEqual(rows(), before);
+    // And when the new program has run on it.
+    const running = spawn(command, ['kit', '--config', kit.configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+    t.after(() => running.kill('SIGKILL'));
+    const ended = new Promise((resolve) => running.once('exit', resolve));
+    await new Promise((resolve) => running.stderr.once('data', resolve));
+    await sleep(1_000);
+    running.kill('SIGTERM');
+    assert.equal(await ended, 0);
+    assert.deepEqual(rows(), before);
+  });
+
+  test('tries an enrolment before it changes anything, and says what is wrong with it', (t) => {
+    const root = emptyRoot(t);
+    const [file, other] = [join(root, 'enrol.json'), join(root, 'other.json')];
+    const enrolment = (kit_id: string): string =>
+      JSON.stringify({
+        ...{ v: 1, kit_id, broker: { host: 'broker.example', port: 8883, tls: true } },
+        ...{ username: kit_id, password: 'planted-and-secret' },
+      });
+    writeFileSync(file, enrolment('wardragon-ONE'));
+    writeFileSync(other, enrolment('wardragon-TWO'));
+    const dry = install(bundle, '--root', root, '--enrol', file, '--dry-run');
+    assert.equal(dry.code, 0, dry.err);
+    assert.match(dry.out, /would enrol this kit with .*enrol\.json/);
+    const done = install(bundle, '--root', root, '--enrol', file);
+    assert.equal(done.code, 0, done.err);
+    assert.match(done.out, /enrol\.json is in place, and holds a secret: remove it/);
+    assert.ok(!(done.out + done.err + dry.out).includes('planted-and-secret'));
+    const config = readFileSync(join(root, 'etc/dragonsink/config.ini'), 'utf8');
+    assert.match(config, /^mqtt_host = broker\.example$/m);
+    assert.match(config, /^mqtt_password_file = \/etc\/dragonsink\/password$/m);
+    assertRefused(
+      install(bundle, '--root', root, '--enrol', other),
+      /other\.json can't be used: .*for the kit wardragon-TWO, and this one is wardragon-ONE/,
+    );
+    assert.equal(readFileSync(join(root, 'etc/dragonsink/config.ini'), 'utf8'), config);
+  });
+
+  test('that is interrupted says how to go on, and leaves nothing half done', async (t) => {
+    const root = emptyRoot(t);
+    const running = spawn(join(bundle, 'install.sh'), ['--root', root], { stdio: 'pipe', detached: true });
+    let err = '';
+    running.stderr.on('data', (text: Buffer) => {
+      err += text.toString();
+    });
+    const ended = new Promise((resolve) => running.once('close', resolve));
+    // As Ctrl-C does it: to all that run in the foreground.
+    running.stdout.on('data', (text: Buffer) => {
+      if (text.includes('- copy')) setTimeout(() => process.kill(-(running.pid ?? 0), 'SIGINT'), 50);
+    });
+    assert.equal(await ended, 1);
+    assert.match(err, /install\.sh: it was interrupted\nwhat was changed: nothing\nwhat to do: run it again/);
+    assert.deepEqual(readdirSync(join(root, 'opt')), []);
   });
 
   test('never overwrites a configuration: another one lies beside it', (t) => {

@@ -8,7 +8,7 @@ import type { Ended } from '../fixtures/run-command.js';
 
 const SUITE = 'bookworm';
 /** The broker stands on the machine: it has no network to another one. */
-const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'mosquitto'];
+const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'mosquitto', 'openssl', 'procps'];
 const BOOT_MS = 60_000;
 
 export class Machine {

@@ -68,7 +68,9 @@ test('a secret is in no output: not in a log, an answer, an error, or a message'
   const fleet = await startFleet(t, 'password');
   const ofKit = await fleet.enrol(KIT);
   const ofServer = await fleet.enrol('--server', 'main');
-  const reader = await fleet.connect(await fleet.enrol('--reader', 'board'));
+  const ofReader = await fleet.enrol('--reader', 'board');
+  const watcher = await fleet.enrol('--reader', 'watcher');
+  const reader = await fleet.connect(ofReader);
   reader.on('message', (topic, payload) => said.push(topic, payload.toString('latin1')));
   await reader.subscribeAsync('#');
 
@@ -98,8 +100,26 @@ test('a secret is in no output: not in a log, an answer, an error, or a message'
     ['config', 'show'],
     ['config', 'show', '--json'],
     ['config', 'check'],
+    ['doctor'],
+    ['doctor', '--json'],
+    ['spool', 'list'],
+    ['spool', 'export'],
   ]) {
     await run(...argv, '--config', kit.configFile);
+  }
+  for (const [path, method] of [
+    ['status', 'GET'],
+    ['doctor', 'POST'],
+  ] as const) {
+    said.push(await (await fetch(`http://127.0.0.1:${kit.statusPort}/${path}`, { method })).text());
+  }
+  for (const json of [[], ['--json']]) {
+    const watching = dragonsink('watch', '--reader', watcher.file, '--count', '1', ...json);
+    const seen = setInterval(() => heard.hear(`drone-seen-${performance.now()}`), 500);
+    const { out, err, code } = await watching;
+    clearInterval(seen);
+    assert.equal(code, 0, err);
+    said.push(out, err);
   }
   for (const argv of [['ledger'], ['kits', 'list', '--json'], ['rejects', 'list']])
     await run(...argv, '--database', database);
@@ -121,7 +141,7 @@ test('a secret is in no output: not in a log, an answer, an error, or a message'
 
   const all = [...said, ...processes.map((one) => one.log()), fleet.log()].join('\n');
   assert.ok(all.includes('wardragon/sink/') && all.includes('dragonsink_build_info'), 'there is something to look at');
-  const secrets = [ofKit.content.password, ofServer.content.password, planted];
+  const secrets = [ofKit, ofServer, ofReader, watcher].map(({ content }) => content.password).concat(planted);
   for (const secret of secrets) {
     assert.ok(secret !== undefined && secret.length > 8);
     const at = all.indexOf(secret);

@@ -1,45 +1,17 @@
 // A kit from the bundle to its removal, on a Debian that is booted with systemd and has no network: installed by
 // install.sh, watched, killed, upgraded with a backlog, and taken away again.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/base/backoff.js';
 import { VERSION } from '../../src/base/version.js';
 import type { KitStatus } from '../../src/schema/status.js';
+import { DatedAuthority } from '../fixtures/dated-certificates.js';
 import { eventually } from '../fixtures/processes.js';
-import { otherVersion, ROOT, unpack } from './bundles.js';
+import { BUNDLE, bootWithDragonSync, CONFIG, DRAGONSYNC, KIT, RENEW, SERVER } from './kit-machine.js';
 import { Machine } from './machine.js';
-
-const KIT = 'dragonsink-kit.service';
-const SERVER = 'dragonsink-server.service';
-const BUNDLE = `/root/dragonsink-${VERSION}-linux-x64`;
-const DRAGONSYNC = '/home/dragon/WarDragon/DragonSync';
-
-const CONFIG = `[SETTINGS]
-api_enabled = true
-api_port = 8099 # not the usual one
-[MQTT]
-mqtt_host = 127.0.0.1
-mqtt_username = kit
-mqtt_password_file = certs/secret
-mqtt_delivery = broker
-`;
-
-const DRAGONSYNC_UNIT = `[Service]
-WorkingDirectory=${DRAGONSYNC}
-ExecStart=${BUNDLE}/bin/node /src/dist/main.js simulate dragonsync --port 8099 --drones 3
-[Install]
-WantedBy=multi-user.target
-`;
-
-/** So that nobody waits a minute for the watchdog, and the kit can be made to hang. */
-const FIELD = `[Service]
-WatchdogSec=12
-RestartSec=1
-Environment=NODE_OPTIONS=--import=/src/test/field/preload/hang.mjs
-`;
 
 /** Longer than the watchdog waits, twice over. */
 const SILENCE_MS = 26_000;
@@ -50,21 +22,7 @@ let scratch: string;
 before(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'dragonsink-bundles-'));
   machine = Machine.make();
-  const bundle = unpack('x64', join(machine.root, 'root'));
-  const broken = {
-    'dist/cli/kit.js': "export async function kitCommand() { throw new Error('broken as intended'); }\n",
-  };
-  const template = readFileSync(join(ROOT, 'config/config.ini'), 'utf8');
-  otherVersion(bundle, join(machine.root, 'root/next'), '98.0.0', { 'config/config.ini': `${template}\n# more\n` });
-  otherVersion(bundle, join(machine.root, 'root/broken'), '99.0.0', broken);
-  // As the guide has it: its [MQTT] section, which DragonSync does not read, with a file beside it.
-  machine.write(`${DRAGONSYNC}/config.ini`, CONFIG);
-  machine.write(`${DRAGONSYNC}/dragonsync.py`, '');
-  machine.write(`${DRAGONSYNC}/certs/secret`, 'a-password\n');
-  machine.write('/etc/systemd/system/dragonsync.service', DRAGONSYNC_UNIT);
-  machine.write(`/etc/systemd/system/${KIT}.d/field.conf`, FIELD);
-  await machine.boot(ROOT);
-  await machine.ok('systemctl', 'start', 'dragonsync');
+  await bootWithDragonSync(machine);
 });
 
 after(async () => {
@@ -85,9 +43,8 @@ async function status(): Promise<KitStatus> {
   }
 }
 
-/** The shell's own: there is no other `kill` on so small a machine. */
 function kill(signal: string, pid: string): Promise<string> {
-  return machine.ok('sh', '-c', `kill -${signal} ${pid}`);
+  return machine.ok('kill', `-${signal}`, pid);
 }
 
 /** Running, as another process than before. */
@@ -220,8 +177,8 @@ describe('the service', () => {
   });
 
   test('says an outage in two lines, and none of its secrets', async () => {
-    await machine.ok('systemctl', 'stop', 'mosquitto');
     const cursor = await machine.ok('journalctl', '--lines', '0', '--show-cursor', '--quiet');
+    await machine.ok('systemctl', 'stop', 'mosquitto');
     await eventually('a backlog', async () => (await status()).spool.waiting > 30, 60_000);
     const log = await machine.ok('journalctl', '--unit', KIT, '--output', 'cat', '--no-pager');
     const since = ['--after-cursor', cursor.replace('-- cursor: ', '')];
@@ -255,6 +212,30 @@ describe('an upgrade', () => {
     assert.match(err, /broken as intended/);
     assert.equal(await machine.ok('dragonsink', '--version'), '98.0.0');
     assert.equal(await property('ActiveState'), 'active');
+  });
+
+  test('that fails on the way lets what ran run again, and is finished by the next run', async () => {
+    const completion = '/usr/local/share/bash-completion/completions/dragonsink';
+    await machine.ok('sh', '-c', `rm ${completion} && mkdir ${completion}`);
+    const { code, err } = await machine.run(`${BUNDLE}/install.sh`);
+    assert.equal(code, 1);
+    assert.match(err, /this failed: write the shell completion/);
+    assert.match(err, /start dragonsink-kit.service again\nwhat to do: /);
+    assert.equal(await property('ActiveState'), 'active');
+    await machine.ok('rmdir', completion);
+    assert.match(await machine.ok('/root/next/install.sh'), /dragonsink 98\.0\.0 runs as/);
+  });
+
+  test('that would not start with the configuration there is, is refused while the service runs on', async () => {
+    const config = '/etc/dragonsink/config.ini';
+    const [text, pid] = [readFileSync(join(machine.root, config), 'utf8'), await property('MainPID')];
+    await machine.ok('sh', '-c', `sed -i 's/^mqtt_host.*/mqtt_port = lots/' ${config}`);
+    const { code, err } = await machine.run(`${BUNDLE}/install.sh`);
+    assert.equal(code, 1);
+    assert.match(err, /would not start with \/etc\/dragonsink\/config\.ini:[\s\S]*mqtt_port/);
+    assert.match(err, /what was changed: nothing/);
+    assert.equal(await property('MainPID'), pid);
+    writeFileSync(join(machine.root, config), text); // keeps its owner and mode
   });
 
   test('to an older program is refused when it would not know the spool, and changes nothing', async () => {
@@ -302,7 +283,8 @@ describe('an upgrade', () => {
 
 describe('the server', () => {
   test('is installed beside it from the same bundle, and is ready', async () => {
-    const said = await machine.ok('/root/next/install.sh', '--server');
+    machine.write('/root/server.env', 'DATABASE_URL=sqlite:/var/lib/dragonsink/of-its-own.db\n');
+    const said = await machine.ok('/root/next/install.sh', '--server', '--config', '/root/server.env');
     assert.match(said, new RegExp(`runs as ${SERVER}`));
     assert.equal(await property('ActiveState', SERVER), 'active');
     const ready = "fetch('http://127.0.0.1:8095/readyz').then(async (r) => console.log(r.status, await r.text()))";
@@ -318,10 +300,40 @@ describe('the server', () => {
     );
   });
 
+  test('has its settings for its commands too', async () => {
+    assert.match(await machine.ok('dragonsink', 'doctor', '--server'), /of-its-own\.db, schema version/);
+    await machine.ok('dragonsink', 'ledger');
+  });
+
+  test('has a timer that renews what ends, from within its sandbox', async () => {
+    assert.equal(await property('ActiveState', `${RENEW}.timer`), 'active');
+    await machine.ok('systemctl', 'start', `${RENEW}.service`);
+    assert.equal(await property('ConditionResult', `${RENEW}.service`), 'no', 'there is no fleet yet');
+    await machine.ok('dragonsink', 'enrol', '--init', '127.0.0.1');
+    const authority = new DatedAuthority(join(scratch, 'authority'));
+    const fleet = join(machine.root, 'etc/dragonsink/fleet');
+    const [certFile, keyFile] = [join(fleet, 'broker.crt'), join(fleet, 'broker.key')];
+    authority.issue({ name: '127.0.0.1', from: -10, to: 1, san: 'IP:127.0.0.1' }, { certFile, keyFile });
+    const before = readFileSync(certFile, 'utf8');
+    await machine.ok('systemctl', 'start', `${RENEW}.service`);
+    const said = await machine.ok('journalctl', '--unit', `${RENEW}.service`, '--output', 'cat', '--no-pager');
+    assert.match(said, /the broker has a new certificate/);
+    assert.notEqual(readFileSync(certFile, 'utf8'), before);
+    const owner = await machine.ok('stat', '-c', '%a %G', '/etc/dragonsink/fleet/broker.key');
+    assert.equal(owner, '640 mosquitto');
+    assert.match(await machine.ok('journalctl', '--unit', 'mosquitto', '--no-pager'), /Reloaded/);
+    const readable = ['setpriv', '--reuid=dragonsink', '--regid=dragonsink', '--clear-groups', 'cat'];
+    const [command = '', ...argv] = readable;
+    assert.equal((await machine.run(command, ...argv, '/etc/dragonsink/fleet/fleet.json')).code, 0);
+    assert.equal((await machine.run(command, ...argv, '/etc/dragonsink/fleet/ca.key')).code, 1);
+  });
+
   test('and the kit have units that systemd finds nothing wrong with, and that are shut in', async () => {
-    for (const unit of [KIT, SERVER]) {
+    for (const unit of [KIT, SERVER, `${RENEW}.service`, `${RENEW}.timer`]) {
       const verified = await machine.run('systemd-analyze', 'verify', `/etc/systemd/system/${unit}`);
       assert.deepEqual([verified.code, verified.err], [0, ''], unit);
+    }
+    for (const unit of [KIT, SERVER]) {
       const scored = ['security', '--offline=true', '--threshold=15', '--no-pager', `/etc/systemd/system/${unit}`];
       const { code, out } = await machine.run('systemd-analyze', ...scored);
       assert.equal(code, 0, out);

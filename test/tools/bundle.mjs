@@ -132,7 +132,10 @@ function isForDevelopers(file) {
 const LAUNCHER = `#!/bin/sh
 # dragonsink, with the Node.js it was made for.
 here=$(dirname "$(readlink -f "$0")")
-exec "$here/node" "$here/../dist/main.js" "$@"
+# What a server is told its commands need too: ledger, kits, doctor --server. What is set already wins.
+server=/etc/dragonsink/server.env
+if [ "\${1-}" != kit ] && [ -r "$server" ]; then set -- --env-file="$server" "$here/../dist/main.js" "$@"; else set -- "$here/../dist/main.js" "$@"; fi
+exec "$here/node" "$@"
 `;
 
 /** The bundle's folder, as it will be in the archive. */

@@ -9,11 +9,13 @@ import { openssl } from './openssl.js';
 const CA_DAYS = 7_300;
 /** When a list ends, the broker refuses everybody: it is made anew with every revocation and outlives the CA. */
 const CRL_DAYS = 10_950;
-/** A kit's clock may be a little behind ours. */
-const BACKDATED_MS = 24 * 3_600_000;
+/** By which a certificate begins before now: a kit's clock may be a little behind ours. */
+export const BACKDATED_MS = 24 * 3_600_000;
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
 export interface Signed {
+  /** What was signed: with it the same key can be signed again. */
+  readonly requestPem: string;
   readonly certPem: string;
   /** Hexadecimal. */
   readonly serial: string;
@@ -94,7 +96,7 @@ export class Authority {
       ]);
       const certPem = await readFile(cert, 'utf8');
       const { serialNumber: serial, validTo } = new X509Certificate(certPem);
-      return { certPem, serial, endsAt: new Date(validTo).toISOString() };
+      return { requestPem, certPem, serial, endsAt: new Date(validTo).toISOString() };
     });
   }
 

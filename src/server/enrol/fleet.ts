@@ -1,29 +1,33 @@
 // A fleet: the folder on the server with its CA, what the broker reads (certificates, passwords, access rules), and the
 // list of who belongs to it.
 import { execFile } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnrolError, toError } from '../../base/errors.js';
 import { type Belonging, writeWholeFile } from '../../base/whole-file.js';
 import type { EnrolFile } from '../../schema/enrol-file.js';
 import type { FleetRecord, Member, Role } from '../../schema/fleet.js';
 import { kitAcl, memberAcl, withoutMember } from './acl.js';
-import { Authority } from './authority.js';
+import { Authority, type Signed } from './authority.js';
 import { brokersGroup } from './brokers-group.js';
 import { alone } from './fleet-lock.js';
 import { type MemberName, memberName } from './members.js';
 import { newPassword, withoutUser, withPassword } from './passwords.js';
-import { RECORD_FILE, readRecord } from './record.js';
+import { certificateFile, MEMBERS_FOLDER, RECORD_FILE, readRecord, requestFile } from './record.js';
 
-export interface NewFleet {
+export interface BrokerNames {
   readonly host: string;
   readonly port: number;
   /** Further names and addresses under which the broker is reached. */
   readonly names: readonly string[];
+  /** Until its certificate ends. */
+  readonly days: number;
+}
+
+export interface NewFleet extends BrokerNames {
   readonly credentials: FleetRecord['credentials'];
   readonly publicCa: boolean;
   readonly tellBroker: string;
-  readonly days: number;
 }
 
 export interface Wanted {
@@ -51,6 +55,15 @@ export class Fleet {
 
   get members(): readonly Member[] {
     return this.record.members;
+  }
+
+  get broker(): FleetRecord['broker'] {
+    return this.record.broker;
+  }
+
+  /** The broker's own certificate is one of ours. */
+  get signsBroker(): boolean {
+    return !this.record.public_ca;
   }
 
   /** @throws EnrolError `missing` when there is none. */
@@ -91,7 +104,7 @@ export class Fleet {
   }
 
   /** The same CA, and a new certificate for a broker that may have new names. */
-  async renewBroker(wanted: NewFleet): Promise<void> {
+  async renewBroker(wanted: BrokerNames): Promise<void> {
     this.record = { ...this.record, broker: { host: wanted.host, port: wanted.port, tls: true } };
     await this.makeBrokerCertificate(wanted);
     await this.save();
@@ -108,13 +121,15 @@ export class Fleet {
     const who = memberName(wanted.role, wanted.name);
     const before = this.members.find(({ user }) => user === who.user);
     checkNew(wanted, before);
-    const { credential, serial, endsAt } = await this.credential(who.user, wanted);
+    const { credential, signed } = await this.credential(who.user, wanted);
+    if (signed !== null) await this.keep(who.user, signed);
     const member: Member = {
       ...who,
       enrolled_at: before?.enrolled_at ?? new Date().toISOString(),
-      ends_at: endsAt,
+      ends_at: signed?.endsAt ?? null,
       revoked_at: null,
-      serials: [...(before?.serials ?? []), ...(serial === null ? [] : [serial])],
+      ...(signed === null ? {} : { days: wanted.days }),
+      serials: [...(before?.serials ?? []), ...(signed === null ? [] : [signed.serial])],
     };
     const others = this.members.filter(({ user }) => user !== who.user);
     this.record = { ...this.record, members: [...others, member] };
@@ -122,7 +137,8 @@ export class Fleet {
     if (who.role !== 'kit') await this.write('acl', withoutMember(await this.read('acl'), who.user) + memberAcl(who));
     const ca = this.record.public_ca ? {} : { ca_pem: await readFile(this.authority.certFile, 'utf8') };
     await onReady({ v: 1, ...nameOf(who), broker: this.record.broker, ...ca, ...credential });
-    if (this.record.credentials === 'password' || who.role !== 'kit') await this.tell('reload');
+    const hasNewRules = who.role !== 'kit' && !wanted.renew;
+    if (this.record.credentials === 'password' || hasNewRules) await this.tell('reload');
     return member;
   }
 
@@ -139,6 +155,7 @@ export class Fleet {
       throw new EnrolError(`${name} is no ${role} of this fleet`, { code: 'missing', hint });
     }
     if (member.serials.length > 0) await this.authority.revoke(member.serials);
+    for (const file of [requestFile, certificateFile]) await rm(file(this.folder, user), { force: true });
     await this.write('passwords', withoutUser(await this.read('passwords'), user));
     await this.write('acl', withoutMember(await this.read('acl'), user));
     // It stays on the list: nobody else may send under its name either.
@@ -152,26 +169,39 @@ export class Fleet {
   private async credential(
     user: string,
     { days, requestPem }: Wanted,
-  ): Promise<{ credential: Partial<EnrolFile>; serial: string | null; endsAt: string | null }> {
+  ): Promise<{ credential: Partial<EnrolFile>; signed: Signed | null }> {
     if (this.record.credentials === 'password') {
       if (requestPem !== undefined) {
         throw new EnrolError('this fleet has passwords: there is nothing to sign', { code: 'request' });
       }
       const password = newPassword();
       await this.write('passwords', withPassword(await this.read('passwords'), user, password));
-      return { credential: { username: user, password }, serial: null, endsAt: null };
+      return { credential: { username: user, password }, signed: null };
     }
     const toSign = { name: user, days };
     const signed =
       requestPem === undefined
         ? await this.authority.issue(toSign)
         : { ...(await this.authority.sign(requestPem, toSign)), keyPem: undefined };
-    const { certPem: cert_pem, keyPem: key_pem, serial, endsAt } = signed;
-    return { credential: { cert_pem, ...(key_pem === undefined ? {} : { key_pem }) }, serial, endsAt };
+    const { certPem: cert_pem, keyPem: key_pem } = signed;
+    return { credential: { cert_pem, ...(key_pem === undefined ? {} : { key_pem }) }, signed };
   }
 
-  private async makeBrokerCertificate({ host, names, publicCa, days }: NewFleet): Promise<void> {
-    if (publicCa) return;
+  /** For the next one, and for the server, which hands it to its kit. Before it is on the list, or it would be missed there. */
+  private async keep(user: string, { requestPem, certPem }: Signed): Promise<void> {
+    const folder = join(this.folder, MEMBERS_FOLDER);
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o755); // whatever the umask
+    for (const [file, pem] of [
+      [requestFile, requestPem],
+      [certificateFile, certPem],
+    ] as const) {
+      await writeWholeFile(file(this.folder, user), [pem], { mode: 0o644 });
+    }
+  }
+
+  private async makeBrokerCertificate({ host, names, days }: BrokerNames): Promise<void> {
+    if (!this.signsBroker) return;
     const hosts = [...new Set([host, ...names, ...OWN_NAMES])];
     const { certPem, keyPem } = await this.authority.issue({ name: host, days, hosts });
     await this.write('broker.crt', certPem, 0o644);

@@ -5,6 +5,16 @@ import { EnrolError, errorCode, toError } from '../../base/errors.js';
 import { type FleetRecord, fleetRecord } from '../../schema/fleet.js';
 
 export const RECORD_FILE = 'fleet.json';
+/** In it, by user: the signing request that a member's next certificate is made of, and its newest certificate. */
+export const MEMBERS_FOLDER = 'members';
+
+export function requestFile(folder: string, user: string): string {
+  return join(folder, MEMBERS_FOLDER, `${user}.csr`);
+}
+
+export function certificateFile(folder: string, user: string): string {
+  return join(folder, MEMBERS_FOLDER, `${user}.crt`);
+}
 
 /**
  * Null when there is no fleet in this folder.
