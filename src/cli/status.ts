@@ -3,6 +3,7 @@ import { AppError, toError } from '../base/errors.js';
 import { printable } from '../base/printable.js';
 import { EVICTION_ORDER } from '../kit/classes.js';
 import { countsOf, ledgerOf, spoolOf } from '../kit/status.js';
+import { isBroken } from '../schema/receivers.js';
 import { type KitStatus, kitStatus } from '../schema/status.js';
 import { type KitSettings, loadKitSettings } from '../settings/kit-settings.js';
 import { viewSpool } from '../spool/open-spool.js';
@@ -105,7 +106,7 @@ function problems(report: StatusReport): string[] {
   return found;
 }
 
-function runningProblems({ link, source, counts }: KitStatus): string[] {
+function runningProblems({ link, source, counts, receivers = {} }: KitStatus): string[] {
   const found: string[] = [];
   if (link.enabled === true && !link.connected) {
     found.push(`not connected to the broker: ${link.problem ?? 'the log says why'}`);
@@ -122,6 +123,11 @@ function runningProblems({ link, source, counts }: KitStatus): string[] {
   if (source.state !== 'ok') found.push(`DragonSync: ${source.state}`);
   if (typeof source['kit_id_conflict'] === 'string')
     found.push(`another kit id was found: ${source['kit_id_conflict']}`);
+  for (const [name, receiver] of Object.entries(receivers)) {
+    if (!isBroken(receiver)) continue;
+    const heard = receiver.last_message_at === null ? '' : `, its last message is of ${receiver.last_message_at}`;
+    found.push(`the receiver ${name}: ${receiver.state}${heard}`);
+  }
   if (counts.refused > 0) found.push(`a full spool has refused observations ${counts.refused} times`);
   return found;
 }

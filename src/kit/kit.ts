@@ -17,6 +17,7 @@ import { type Accepted, type Heard, Intake } from './intake.js';
 import { LastValues } from './last-values.js';
 import { type DragonSyncSource, Poller } from './poller.js';
 import { Publisher } from './publisher.js';
+import { ReceiverWatch } from './receivers/receiver-watch.js';
 import { type PerDrone, States } from './states.js';
 import { buildCondition, type KitCondition, ledgerOf } from './status.js';
 import { StatusReporter } from './status-reporter.js';
@@ -30,6 +31,8 @@ export interface KitOptions {
   readonly source: DragonSyncSource;
   readonly pollMs: number;
   readonly aircraftIntervalMs: number;
+  /** Where programs on this machine may publish the health of the radios, over ZeroMQ. */
+  readonly receiverPorts: readonly number[];
   /** Kinds that are not wanted are not accepted. */
   readonly kinds: ReadonlySet<Kind>;
   /** Null spools only. */
@@ -59,6 +62,7 @@ export class Kit implements Part {
   private readonly intake: Intake;
   private readonly publisher: Publisher;
   private readonly poller: Poller;
+  private readonly receivers: ReceiverWatch;
   private readonly uplink: Uplink | null;
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
@@ -104,6 +108,7 @@ export class Kit implements Part {
       onStatus: (status) => this.identity.offerStatus(status['uid']),
       log,
     });
+    this.receivers = new ReceiverWatch({ ports: options.receiverPorts, log });
     this.uplink = options.broker && this.makeUplink(options.broker);
     this.statusServer = options.statusPort === null ? null : this.makeStatusServer(options.statusPort);
   }
@@ -157,12 +162,14 @@ export class Kit implements Part {
     await this.control.start();
     this.uplink?.start();
     this.poller.start();
+    this.receivers.start();
     this.maintainTimer = setInterval(() => this.maintain(), MAINTAIN_EVERY_MS);
   }
 
   /** Intake first, then what is under way, then the spool: the rest is there at the next start. */
   async stop(): Promise<void> {
     clearInterval(this.maintainTimer);
+    this.receivers.stop();
     await this.poller.stop();
     await this.uplink?.stop();
     await this.control.stop();
@@ -216,6 +223,7 @@ export class Kit implements Part {
         invalid: this.intake.invalid,
         kit_id_conflict: this.identity.conflict,
       },
+      receivers: this.receivers.current(),
     });
   }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { epoch, seq } from './envelope.js';
 import { KINDS } from './kinds.js';
+import { receivers } from './receivers.js';
 
 const count = z.number().int().min(0);
 const ranges = z.array(z.tuple([seq, seq]));
@@ -68,5 +69,7 @@ export const kitStatus = z.looseObject({
     published: z.partialRecord(z.enum(KINDS), count).optional(),
   }),
   source: z.looseObject({ state: z.string() }),
+  /** The kit's radios, by name; left out where nobody reports them. */
+  receivers: receivers.optional(),
 });
 export type KitStatus = z.infer<typeof kitStatus>;

@@ -108,6 +108,19 @@ export interface KitReport {
   readonly streams: readonly StreamReport[];
   /** It does not check the certificate of the broker. */
   readonly insecure?: true;
+  /** Of all its radios, where it knows of them. */
+  readonly receivers?: readonly Receiver[];
+}
+
+/** A radio of a kit as it was last reported: schema/receivers.ts has the meaning of each. */
+export interface Receiver {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly state: string;
+  readonly lastMessageUs: number | null;
+  readonly messages: number | null;
+  readonly errors: number | null;
+  readonly dropped: number | null;
 }
 
 export interface Batch {

@@ -5,8 +5,15 @@ import { StoreError } from '../../base/errors.js';
 import type { Clock } from '../store.js';
 import { makePostgresAuditLog, sqliteAuditLog } from './audit-log.js';
 import type { Query } from './postgres-pool.js';
-import { makePostgresRefresh, makePostgresReports, makePostgresTables, makePostgresTwins } from './postgres-schema.js';
-import { sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
+import {
+  makePostgresReceivers,
+  makePostgresRefresh,
+  makePostgresReports,
+  makePostgresStored,
+  makePostgresTables,
+  makePostgresTwins,
+} from './postgres-schema.js';
+import { sqliteReceivers, sqliteReports, sqliteStored, sqliteTables, sqliteTwins } from './sqlite-schema.js';
 
 export interface Migration {
   readonly version: number;
@@ -46,6 +53,18 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the copies of an aircraft with and without a time',
     postgres: makePostgresTwins,
     sqlite: sqliteTwins,
+  },
+  {
+    version: 6,
+    name: 'when an observation was stored',
+    postgres: makePostgresStored,
+    sqlite: sqliteStored,
+  },
+  {
+    version: 7,
+    name: 'the radios of the kits',
+    postgres: makePostgresReceivers,
+    sqlite: sqliteReceivers,
   },
 ];
 

@@ -36,6 +36,10 @@ export const PUT_REPORT = `
   INSERT OR REPLACE INTO ingest_reports
     (kit_id, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+export const PUT_RECEIVER = `
+  INSERT OR REPLACE INTO ingest_receivers
+    (kit_id, name, enabled, state, last_message, messages, errors, dropped, reported)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 export const UNEXAMINED = `
   SELECT l.kit_id, l.epoch, l.kind ${LEDGER_AND_REPORT}
   WHERE l.kit_id = :kitId AND (r.examined IS NULL OR r.examined < l.next OR (:listingEnds = 1 AND r.opening <> :opening))`;
@@ -46,8 +50,8 @@ export const GET_KEY = `${KEY} WHERE ${THING} AND key_us = ?`;
 export const GET_KEY_BEFORE = `${KEY} WHERE ${THING} AND key_us BETWEEN ? AND ? ORDER BY key_us DESC LIMIT 1`;
 export const GET_TWINS = `${KEY} WHERE kit_id = ? AND twin = ? AND key_us BETWEEN ? AND ?`;
 export const INSERT_KEY = `
-  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us, twin)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us, twin, stored_us)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(unixepoch('subsec') * 1000000 AS INTEGER))`;
 export const UPDATE_KEY = `
   UPDATE ingest_keys SET time_us = ?, part = ?, epoch = ?, seq = ? WHERE ${THING} AND key_us = ?`;
 
