@@ -34,7 +34,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/empty" "$work/copy" && cp "$file" "$work/copy/mosquitto.db" || exit 0
 # As root mosquitto becomes another user, who writes in these two folders. What root itself reads stays root's.
 chmod 755 "$work"
-chown -R --reference="$file" "$work/empty" "$work/copy" 2>/dev/null
+chown -R "$(stat -c %u:%g "$file")" "$work/empty" "$work/copy" 2>/dev/null
 starts_with empty || exit 0
 starts_with copy && exit 0
 aside=$file.broken-$(date +%s)

@@ -43,6 +43,7 @@ export function kitOptions(settings: KitSettings, log: Logger, onCorrupt: KitOpt
     pollMs: DRAGONSYNC.api_poll_s * 1_000,
     push: pushPlace(DRAGONSYNC),
     aircraftIntervalMs: DRAGONSYNC.aircraft_interval_s * 1_000,
+    receiverPorts: [DRAGONSYNC.droneid_health_port, DRAGONSYNC.dragonsig_health_port].filter((port) => port !== 0),
     ...linkOf(MQTT),
     drainRateKbps: MQTT.mqtt_drain_rate_kbps,
     kitId: KIT.kit_id === '' ? null : KIT.kit_id,

@@ -7,7 +7,7 @@ import { Ranges } from '../schema/ranges.js';
 import { isoMicros } from '../schema/time.js';
 import { API_URL_HINT, readApiUrl } from '../server/kit-api-url.js';
 import { removeAlone, removeWithData } from '../server/kit-removal.js';
-import type { Kit } from '../server/kits.js';
+import type { Kit, StoredReceiver } from '../server/kits.js';
 import type { LedgerEntry, Store } from '../server/store.js';
 import { nearestName } from '../settings/nearest-name.js';
 import { type DatabaseOptions, databaseUrls, withOwnedStore, withStore } from './database.js';
@@ -45,24 +45,35 @@ export async function kitsList(options: KitsOptions): Promise<number> {
   });
 }
 
-/** `--json` prints a kit as `list` does, with `ledger: [{epoch, kind, received, waiting, missing, evicted, quarantined}]`, each a number of messages. */
+/**
+ * `--json` prints a kit as `list` does, with `ledger: [{epoch, kind, received, waiting, missing, evicted, quarantined}]`, each
+ * a number of messages, and `receivers: [{name, enabled, state, last_message_at, messages, errors, dropped, reported_at}]`.
+ */
 export async function kitsShow(kitId: string, options: KitsOptions): Promise<number> {
   return withStore(options, async (store) => {
     const kit = await findKit(store, kitId);
     const counts = await store.kits.counts();
-    const shown = { ...shownKit(kit, counts.get(kitId)), ledger: (await store.ledger(kitId)).map(summaryOf) };
+    const shown = {
+      ...shownKit(kit, counts.get(kitId)),
+      ledger: (await store.ledger(kitId)).map(summaryOf),
+      receivers: (await store.kits.receivers(kitId)).map(shownReceiver),
+    };
     if (options.json === true) return say(shown);
-    const { ledger, rows, ...fields } = shown;
+    const { ledger, receivers, rows, ...fields } = shown;
     const lines = Object.entries(fields).map(([name, value]) => [name.replaceAll('_', ' '), String(value ?? '-')]);
     const stored = KINDS.map((kind) => `${rows[kind]} ${kind}`).join(', ');
     process.stdout.write(columns([...lines, ['rows', stored]]));
     if (ledger.length === 0) process.stdout.write('no ledger: nothing came from a dragonsink on this kit\n');
-    else
-      process.stdout.write(
-        `\n${columns([Object.keys(ledger[0] ?? {}), ...ledger.map((one) => Object.values(one).map(String))])}`,
-      );
+    else process.stdout.write(`\n${tableOf(ledger)}`);
+    if (receivers.length > 0) process.stdout.write(`\n${tableOf(receivers)}`);
     return 0;
   });
+}
+
+/** With the names of the fields above. */
+function tableOf(rows: readonly object[]): string {
+  const heading = Object.keys(rows[0] ?? {}).map((name) => name.replaceAll('_', ' '));
+  return columns([heading, ...rows.map((row) => Object.values(row).map((value) => String(value ?? '-')))]);
 }
 
 export interface AddOptions extends KitsOptions {
@@ -186,6 +197,11 @@ function summaryOf({ epoch, kind, received, waiting, missing, evicted, quarantin
     evicted: size(evicted),
     quarantined: size(quarantined),
   };
+}
+
+function shownReceiver({ name, enabled, state, lastMessageUs, messages, errors, dropped, reportedUs }: StoredReceiver) {
+  const last_message_at = lastMessageUs === null ? null : isoMicros(lastMessageUs);
+  return { name, enabled, state, last_message_at, messages, errors, dropped, reported_at: isoMicros(reportedUs) };
 }
 
 async function sayKit(store: Store, kitId: string, options: KitsOptions, words: string): Promise<number> {

@@ -49,7 +49,13 @@ function part(i: number, kits: number, rate: number, settings: KitSettings, fold
     KIT: { ...settings.KIT, kit_id: kitId, status_port: 0 },
   };
   const options = kitOptions(own, log, (error) => log.error({ kitId }, error.message));
-  const kit = new Kit({ ...options, source: sourceOf(kitId, rate, i), pollMs: SECOND_MS, push: null });
+  const kit = new Kit({
+    ...options,
+    source: sourceOf(kitId, rate, i),
+    pollMs: SECOND_MS,
+    push: null,
+    receiverPorts: [],
+  });
   return {
     name: kitId,
     start: async () => {

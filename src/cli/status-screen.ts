@@ -1,6 +1,7 @@
 // A kit's state as a person reads it: on one screen of 80 x 24, whatever the ids in it are.
 import { printable } from '../base/printable.js';
 import { KINDS, type Kind } from '../schema/kinds.js';
+import type { Receivers } from '../schema/receivers.js';
 import type { KitStatus } from '../schema/status.js';
 import type { StatusReport } from './status.js';
 import { fit, wrap } from './terminal.js';
@@ -63,7 +64,7 @@ const INSECURE: [label: string, text: string] = [
   'the certificate of the broker is not checked (mqtt_tls_insecure)',
 ];
 
-function runningFacts({ counts, link, source }: KitStatus): [label: string, text: string][] {
+function runningFacts({ counts, link, source, receivers = {} }: KitStatus): [label: string, text: string][] {
   const served = link.served === true ? ', a server is there' : '';
   const wire = typeof link.wire === 'string' ? `, as ${link.wire}` : '';
   return [
@@ -72,8 +73,15 @@ function runningFacts({ counts, link, source }: KitStatus): [label: string, text
     ['link', `${link.connected ? 'connected' : 'not connected'}, ${link.reconnects} reconnects${wire}${served}`],
     ['delivery', `${link.delivery ?? '-'}${typeof link.store_id === 'string' ? `, to database ${link.store_id}` : ''}`],
     ['DragonSync', source.state],
+    ...receiverFacts(receivers),
     ...(link.tls_insecure === true ? [INSECURE] : []),
   ];
+}
+
+/** Those that are in use. */
+function receiverFacts(receivers: Receivers): [label: string, text: string][] {
+  const used = Object.entries(receivers).filter(([, { enabled }]) => enabled);
+  return used.length === 0 ? [] : [['receivers', used.map(([name, { state }]) => `${name} ${state}`).join(', ')]];
 }
 
 function byKind(counts: Partial<Record<Kind, number>>): string {

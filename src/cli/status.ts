@@ -3,6 +3,7 @@ import { AppError, toError } from '../base/errors.js';
 import { printable } from '../base/printable.js';
 import { EVICTION_ORDER } from '../kit/classes.js';
 import { countsOf, ledgerOf, spoolOf } from '../kit/status.js';
+import { isBroken } from '../schema/receivers.js';
 import { type KitStatus, kitStatus } from '../schema/status.js';
 import { type KitSettings, loadKitSettings } from '../settings/kit-settings.js';
 import { viewSpool } from '../spool/open-spool.js';
@@ -110,7 +111,7 @@ const SOURCE_WORDS: Readonly<Record<string, string>> = {
   'api-down': 'it pushes over MQTT, but its API does not answer: no aircraft',
 };
 
-function runningProblems({ link, source, counts }: KitStatus): string[] {
+function runningProblems({ link, source, counts, receivers = {} }: KitStatus): string[] {
   const found: string[] = [];
   if (link.enabled === true && !link.connected) {
     found.push(`not connected to the broker: ${link.problem ?? 'the log says why'}`);
@@ -129,6 +130,11 @@ function runningProblems({ link, source, counts }: KitStatus): string[] {
   if (typeof problem === 'string') found.push(problem);
   if (typeof source['kit_id_conflict'] === 'string')
     found.push(`another kit id was found: ${source['kit_id_conflict']}`);
+  for (const [name, receiver] of Object.entries(receivers)) {
+    if (!isBroken(receiver)) continue;
+    const heard = receiver.last_message_at === null ? '' : `, its last message is of ${receiver.last_message_at}`;
+    found.push(`the receiver ${name}: ${receiver.state}${heard}`);
+  }
   if (counts.refused > 0) found.push(`a full spool has refused observations ${counts.refused} times`);
   return found;
 }

@@ -24,6 +24,7 @@ import { Publisher } from './publisher.js';
 import type { PushPlace } from './push-link.js';
 import { PushSource } from './push-source.js';
 import { PushWatch, sourceState } from './push-watch.js';
+import { ReceiverWatch } from './receivers/receiver-watch.js';
 import { type PerDrone, States } from './states.js';
 import { buildCondition, type KitCondition, ledgerOf } from './status.js';
 import { StatusReporter } from './status-reporter.js';
@@ -39,6 +40,8 @@ export interface KitOptions {
   /** Where DragonSync pushes besides; null when it is only polled. */
   readonly push: PushPlace | null;
   readonly aircraftIntervalMs: number;
+  /** Where programs on this machine may publish the health of the radios, over ZeroMQ. */
+  readonly receiverPorts: readonly number[];
   /** Kinds that are not wanted are not accepted. */
   readonly kinds: ReadonlySet<Kind>;
   /** Null spools only. */
@@ -78,6 +81,7 @@ export class Kit implements Part {
   private readonly poller: Poller;
   private readonly push: { readonly source: PushSource; readonly watch: PushWatch } | null;
   private readonly certificate: OwnCertificate | null;
+  private readonly receivers: ReceiverWatch;
   private readonly uplink: Uplink | null;
   private readonly statusServer: StatusServer | null;
   private readonly reporter: StatusReporter;
@@ -136,6 +140,7 @@ export class Kit implements Part {
     });
     this.push = options.push && this.makePush(options.push);
     this.certificate = this.ownCertificate();
+    this.receivers = new ReceiverWatch({ ports: options.receiverPorts, log });
     this.uplink = options.broker && this.makeUplink(options.broker);
     this.statusServer = options.statusPort === null ? null : this.makeStatusServer(options.statusPort);
   }
@@ -221,6 +226,7 @@ export class Kit implements Part {
     this.uplink?.start();
     this.push?.source.start();
     this.poller.start();
+    this.receivers.start();
     this.maintainTimer = setInterval(() => this.maintain(), MAINTAIN_EVERY_MS);
   }
 
@@ -228,6 +234,7 @@ export class Kit implements Part {
   async stop(): Promise<void> {
     clearInterval(this.maintainTimer);
     await this.push?.source.stop();
+    this.receivers.stop();
     await this.poller.stop();
     await this.uplink?.stop();
     await this.control.stop();
@@ -284,6 +291,7 @@ export class Kit implements Part {
         kit_id_conflict: this.identity.conflict,
         ...(this.push === null ? {} : { crowded: this.intake.crowded, push: this.push.source.status() }),
       },
+      receivers: this.receivers.current(),
     });
   }
 

@@ -136,9 +136,10 @@ export class StatusReporter {
 }
 
 /** What should be known at once when it changes; what changes with every message is not in it. */
-function gist({ kit_id, spool, counts, link, source }: KitCondition): string {
+function gist({ kit_id, spool, counts, link, source, receivers = {} }: KitCondition): string {
   const { published: _, ...ofLink } = link;
-  return JSON.stringify([kit_id, spool.quarantined, counts.refused > 0, ofLink, source.state]);
+  const radios = Object.entries(receivers).map(([name, { state }]) => [name, state]);
+  return JSON.stringify([kit_id, spool.quarantined, counts.refused > 0, ofLink, source.state, radios]);
 }
 
 function key({ epoch, kind }: Entry): string {

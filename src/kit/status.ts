@@ -15,12 +15,24 @@ export interface StatusInputs {
   readonly refused: number;
   readonly link: KitStatus['link'];
   readonly source: KitStatus['source'];
+  readonly receivers?: KitStatus['receivers'];
 }
 
 /** Without the ledger, which takes a look-up for every stream there ever was. */
 export type KitCondition = Pick<
   KitStatus,
-  'v' | 'kit_id' | 'version' | 'time' | 'clock_offset_s' | 'opening' | 'n' | 'spool' | 'counts' | 'link' | 'source'
+  | 'v'
+  | 'kit_id'
+  | 'version'
+  | 'time'
+  | 'clock_offset_s'
+  | 'opening'
+  | 'n'
+  | 'spool'
+  | 'counts'
+  | 'link'
+  | 'source'
+  | 'receivers'
 >;
 
 export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInputs): KitCondition {
@@ -37,6 +49,7 @@ export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInput
     counts: { ...countsOf(counts), resent: inputs.resent, refused: inputs.refused },
     link: inputs.link,
     source: inputs.source,
+    ...(inputs.receivers === undefined ? {} : { receivers: inputs.receivers }),
   };
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { epoch, seq } from './envelope.js';
 import { KINDS } from './kinds.js';
+import { receivers } from './receivers.js';
 
 const count = z.number().int().min(0);
 const ranges = z.array(z.tuple([seq, seq]));
@@ -88,5 +89,7 @@ export const kitStatus = z.looseObject({
       })
       .optional(),
   }),
+  /** The kit's radios, by name; left out where nobody reports them. */
+  receivers: receivers.optional(),
 });
 export type KitStatus = z.infer<typeof kitStatus>;

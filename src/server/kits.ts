@@ -1,6 +1,7 @@
 // The contract of the registry of kits: what operators change, and what the servers note of each (stores/sqlite-kits.ts,
 // stores/postgres-kits.ts). Commits register kits and note what came over MQTT (stores/contacts.ts).
 import type { Kind } from '../schema/kinds.js';
+import type { Receiver } from './store.js';
 
 export type KitStatus = 'online' | 'offline' | 'error';
 
@@ -20,6 +21,10 @@ export interface Kit {
 
 export type NewKit = Pick<Kit, 'kitId' | 'name' | 'location'> & { readonly apiUrl: string };
 
+export interface StoredReceiver extends Receiver {
+  readonly reportedUs: number;
+}
+
 /** What of a kit is deleted, in this order: the keys after their rows, and the ledger last, or an observation could come in twice. */
 export const KIT_TABLES = [
   'drones',
@@ -29,6 +34,7 @@ export const KIT_TABLES = [
   'ingest_rejects',
   'ingest_reports',
   'ingest_openings',
+  'ingest_receivers',
   'ingest_ledger',
 ] as const;
 export type KitTable = (typeof KIT_TABLES)[number];
@@ -40,6 +46,8 @@ export interface Kits {
   list(): Promise<Kit[]>;
   /** Rows per kit and kind; reads whole tables. */
   counts(): Promise<Map<string, Record<Kind, number>>>;
+  /** The radios that the kit named in its newest report of them, by name. */
+  receivers(kitId: string): Promise<StoredReceiver[]>;
 
   /** Registers a kit to be polled, or gives a known one its `api_url`, keeping the name and place it has unless new ones are given. */
   put(kit: NewKit): Promise<void>;

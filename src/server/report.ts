@@ -1,14 +1,15 @@
 // From a kit's status to its half of the ledger, checked beyond its schema: it goes into the database as it is.
 import { PayloadError } from '../base/errors.js';
 import { CLOCK_TOLERANCE_S } from '../schema/clock-offset.js';
+import type { Receiver as ReceiverHealth } from '../schema/receivers.js';
 import type { KitStatus } from '../schema/status.js';
-import type { KitReport, StreamReport } from './store.js';
+import type { KitReport, Receiver, StreamReport } from './store.js';
 
 const MAX_OPENING_LENGTH = 64;
 
 /** @throws PayloadError `schema` when it contradicts itself. */
 export function toReport(status: KitStatus): KitReport {
-  const { kit_id: kitId, opening, n, listing, link, ledger, clock_offset_s: clockOffsetS } = status;
+  const { kit_id: kitId, opening, n, listing, link, ledger, receivers, clock_offset_s: clockOffsetS } = status;
   if (opening === '' || opening.length > MAX_OPENING_LENGTH) throw contradiction('opening: not 1 to 64 characters');
   if (listing !== undefined && listing.part > listing.of) throw contradiction('listing: a part beyond the last');
   for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
@@ -19,8 +20,15 @@ export function toReport(status: KitStatus): KitReport {
     ...report,
     ...(link.tls_insecure === true ? { insecure: true as const } : {}),
     ...(Math.abs(clockOffsetS ?? 0) >= CLOCK_TOLERANCE_S ? { clockOffsetS: clockOffsetS ?? 0 } : {}),
+    ...(receivers === undefined ? {} : { receivers: Object.entries(receivers).map(toReceiver) }),
     ...(Number.isNaN(endsAtMs) ? {} : { certificateEndsAtMs: endsAtMs }),
   };
+}
+
+function toReceiver([name, receiver]: [string, ReceiverHealth]): Receiver {
+  const { enabled, state, last_message_at: lastMessageAt, messages, errors, dropped } = receiver;
+  const ms = Date.parse(lastMessageAt ?? '');
+  return { name, enabled, state, lastMessageUs: Number.isNaN(ms) ? null : ms * 1_000, messages, errors, dropped };
 }
 
 function checkStream(at: string, { floor, next, evicted, quarantined }: StreamReport): void {

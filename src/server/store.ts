@@ -116,6 +116,19 @@ export interface KitReport {
   readonly clockOffsetS?: number;
   /** Of its own certificate, in milliseconds since 1970. */
   readonly certificateEndsAtMs?: number;
+  /** Of all its radios, where it knows of them. */
+  readonly receivers?: readonly Receiver[];
+}
+
+/** A radio of a kit as it was last reported: schema/receivers.ts has the meaning of each. */
+export interface Receiver {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly state: string;
+  readonly lastMessageUs: number | null;
+  readonly messages: number | null;
+  readonly errors: number | null;
+  readonly dropped: number | null;
 }
 
 export interface Batch {

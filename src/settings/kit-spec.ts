@@ -41,6 +41,18 @@ const DRAGONSYNC = {
     max: 3600,
     doc: 'Seconds between two messages about the same aircraft; 0 for every change.',
   }),
+  droneid_health_port: whole({
+    default: 4227,
+    min: 0,
+    max: 65_535,
+    doc: 'The port on 127.0.0.1 where droneid-go publishes the health of its receivers (ZeroMQ); 0 for none.',
+  }),
+  dragonsig_health_port: whole({
+    default: 4228,
+    min: 0,
+    max: 65_535,
+    doc: 'The same of DragonSig.',
+  }),
   listen: text({
     default: '127.0.0.1:1883',
     expected: 'an address of this kit and a port as 127.0.0.1:1883',

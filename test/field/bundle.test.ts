@@ -111,6 +111,14 @@ for (const arch of ['x64', 'arm64'] as const) {
       }
     });
 
+    test('reads ZeroMQ, with the one native part that is for it', () => {
+      const addons = readdirSync(join(bundle, 'node_modules/zeromq/build/linux'), { recursive: true });
+      assert.equal(addons.filter((name) => String(name).endsWith('.node')).length, 1);
+      const [command = '', ...args] = node(arch, bundle);
+      const load = "require('zeromq'); process.stdout.write('loaded')";
+      assert.equal(execFileSync(command, [...args, '-e', load], { cwd: bundle, encoding: 'utf8' }), 'loaded');
+    });
+
     test('starts, spools, publishes and drains', async (t) => {
       const [command = '', ...args] = [...node(arch, bundle), join(bundle, 'dist/main.js'), '--version'];
       assert.equal(execFileSync(command, args, { encoding: 'utf8' }).trim(), VERSION);

@@ -28,6 +28,8 @@ import {
 
 /** The newest of the oldest line that package.json allows and Node still looks after. */
 const NODE = '22.23.3';
+/** The ABI of its native modules. */
+const NODE_ABI = 127;
 /** Ubuntu 22.04's; Debian 12 has a newer one. */
 const NEWEST_GLIBC = [2, 35];
 const ARCHS = ['x64', 'arm64'];
@@ -105,7 +107,7 @@ function nodeGyp() {
   return file;
 }
 
-/** The dependencies of production alone, once for all architectures: only better-sqlite3 differs. */
+/** The dependencies of production alone, once for all architectures: only the native parts differ. */
 function productionModules() {
   const lock = readFileSync(join(ROOT, 'package-lock.json'));
   const folder = join(CACHE, `modules-${createHash('sha256').update(lock).digest('hex').slice(0, 16)}`);
@@ -119,6 +121,11 @@ function productionModules() {
   const sqlite = join(fresh, 'node_modules/better-sqlite3');
   for (const name of ['deps', 'src', 'binding.gyp', 'build'])
     rmSync(join(sqlite, name), { recursive: true, force: true });
+  // zeromq comes compiled for everybody, and with what compiles it; what finds the one that fits is cmake-ts' loader.
+  for (const name of ['src', 'script', 'build/darwin', 'build/win32'])
+    rmSync(join(fresh, 'node_modules/zeromq', name), { recursive: true });
+  for (const file of filesBelow(join(fresh, 'node_modules/cmake-ts/build')))
+    if (!basename(file).startsWith('loader.')) rmSync(file);
   for (const file of filesBelow(join(fresh, 'node_modules'))) if (isForDevelopers(file)) rmSync(file);
   renameSync(fresh, folder);
   return join(folder, 'node_modules');
@@ -162,6 +169,9 @@ function assemble(arch) {
   const native = join(folder, 'node_modules/better-sqlite3/build/Release');
   mkdirSync(native, { recursive: true });
   copyFileSync(nativeModule(arch), join(native, 'better_sqlite3.node'));
+  const zeromq = join(folder, 'node_modules/zeromq/build/linux');
+  const itsOwn = join(zeromq, `${arch}/node/glibc-${NODE_ABI}-Release/addon.node`);
+  for (const file of filesBelow(zeromq)) if (file !== itsOwn) rmSync(file);
   const runtime = nodeRuntime(arch);
   copyFileSync(join(runtime, 'bin/node'), join(folder, 'bin/node'));
   chmodSync(join(folder, 'bin/node'), 0o755);

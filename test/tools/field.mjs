@@ -25,6 +25,7 @@ const NEEDED = {
   'qemu-user-static': '/usr/bin/qemu-aarch64-static',
   'libc6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libc.so.6',
   'libstdc++6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libstdc++.so.6',
+  'mosquitto-clients': '/usr/bin/mosquitto_sub',
   shellcheck: '/usr/bin/shellcheck',
   'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',

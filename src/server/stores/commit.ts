@@ -9,7 +9,7 @@ import { toRejectRows } from './rejects.js';
 import { toDataRow } from './rows.js';
 import { type ChangedState, isFold, States } from './states.js';
 import { TABLE_OF, TABLES, type TableName } from './tables.js';
-import { takeReports } from './take-reports.js';
+import { receiverRows, takeReports } from './take-reports.js';
 import type { DataRow, KeyRow, ReplacedRow, Transaction } from './transaction.js';
 
 /**
@@ -43,6 +43,8 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, 
   const rejects = await writeRejects(tx, book, batch.rejects, counts);
 
   await takeReports(tx, book, heard, streams, nowUs);
+  const receivers = receiverRows(heard.counted, nowUs);
+  if (receivers.length > 0) await tx.putReceivers(receivers);
   const ledgers = book.rows(nowUs);
   if (ledgers.length > 0) await tx.putLedgers(ledgers);
   const changedKits = isHeard ? contacted(kits, batch, nowUs) : [];

@@ -8,13 +8,22 @@ import { indexUntimed } from './indexes.js';
 import type { Query } from './postgres-pool.js';
 import {
   makePostgresClockOffset,
+  makePostgresReceivers,
   makePostgresRefresh,
   makePostgresReports,
+  makePostgresStored,
   makePostgresTables,
   makePostgresTwins,
   makePostgresUntimed,
 } from './postgres-schema.js';
-import { sqliteClockOffset, sqliteReports, sqliteTables, sqliteTwins } from './sqlite-schema.js';
+import {
+  sqliteClockOffset,
+  sqliteReceivers,
+  sqliteReports,
+  sqliteStored,
+  sqliteTables,
+  sqliteTwins,
+} from './sqlite-schema.js';
 
 export interface Migration {
   readonly version: number;
@@ -66,6 +75,18 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "the offset of the kits' clocks",
     postgres: makePostgresClockOffset,
     sqlite: sqliteClockOffset,
+  },
+  {
+    version: 8,
+    name: 'when an observation was stored',
+    postgres: makePostgresStored,
+    sqlite: sqliteStored,
+  },
+  {
+    version: 9,
+    name: 'the radios of the kits',
+    postgres: makePostgresReceivers,
+    sqlite: sqliteReceivers,
   },
 ];
 

@@ -1,6 +1,15 @@
 // The registry of kits on PostgreSQL: each change is one statement, so that any number of servers may make it.
 import type { Kind } from '../../schema/kinds.js';
-import { type Kit, type KitStatus, type Kits, type KitTable, leaseKey, type NewKit, SILENT_US } from '../kits.js';
+import {
+  type Kit,
+  type KitStatus,
+  type Kits,
+  type KitTable,
+  leaseKey,
+  type NewKit,
+  SILENT_US,
+  type StoredReceiver,
+} from '../kits.js';
 import { countsPerKit, type KitCount } from './kit-counts.js';
 import type { PostgresPool } from './postgres-pool.js';
 import { transact } from './postgres-transact.js';
@@ -17,6 +26,10 @@ const COUNTS = `
   FROM drones GROUP BY 1, 2
   UNION ALL SELECT kit_id, 'signal', count(*) FROM signals GROUP BY 1
   UNION ALL SELECT kit_id, 'system', count(*) FROM system_health GROUP BY 1`;
+const RECEIVERS = `
+  SELECT name, enabled, state, ${microsOf('last_message')} AS "lastMessageUs", messages, errors, dropped,
+    ${microsOf('reported')} AS "reportedUs" FROM ingest_receivers
+  WHERE kit_id = $1 AND reported = (SELECT max(reported) FROM ingest_receivers WHERE kit_id = $1) ORDER BY name`;
 const PUT = `
   INSERT INTO kits AS k (kit_id, name, location, api_url, source, status)
   VALUES ($1, coalesce($2, $1), $3, $4, 'http', 'offline')
@@ -74,6 +87,10 @@ export class PostgresKits implements Kits {
 
   async counts(): Promise<Map<string, Record<Kind, number>>> {
     return countsPerKit(await this.maintain.query<KitCount>(COUNTS));
+  }
+
+  receivers(kitId: string): Promise<StoredReceiver[]> {
+    return this.pool.query<StoredReceiver>(RECEIVERS, [kitId]);
   }
 
   async put({ kitId, name, location, apiUrl }: NewKit): Promise<void> {

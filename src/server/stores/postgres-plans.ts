@@ -77,6 +77,15 @@ export const PUT_REPORTS = `
   ON CONFLICT (kit_id, epoch, kind) DO UPDATE SET opening = excluded.opening, floor = excluded.floor,
     next = excluded.next, examined = excluded.examined, evicted = excluded.evicted,
     quarantined = excluded.quarantined, missing = excluded.missing`;
+export const PUT_RECEIVERS = `
+  INSERT INTO ingest_receivers (kit_id, name, enabled, state, last_message, messages, errors, dropped, reported)
+  SELECT r."kitId", r.name, r.enabled, r.state, ${timeOf('r."lastMessageUs"')}, r.messages, r.errors, r.dropped,
+    ${timeOf('r."reportedUs"')}
+  FROM ${rowsOf(`"kitId" text, name text, enabled boolean, state text, "lastMessageUs" bigint, messages bigint,
+    errors bigint, dropped bigint, "reportedUs" bigint`)}
+  ON CONFLICT (kit_id, name) DO UPDATE SET enabled = excluded.enabled, state = excluded.state,
+    last_message = excluded.last_message, messages = excluded.messages, errors = excluded.errors,
+    dropped = excluded.dropped, reported = excluded.reported`;
 export const UNEXAMINED = `
   SELECT l.kit_id AS "kitId", l.epoch, l.kind FROM ${rowsOf('"kitId" text, opening text, "listingEnds" boolean')}
   JOIN ingest_ledger l ON l.kit_id = r."kitId" ${ITS_REPORT}
@@ -104,8 +113,8 @@ export const GET_KEYS_BEFORE = `
     UNION ALL
     (SELECT * FROM ingest_keys k WHERE ${IS_TWIN} AND k.kind = r.kind AND k.thing = r."twinThing" OFFSET 0)) k`;
 export const INSERT_KEYS = `
-  INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq, twin)
-  SELECT * FROM ${columnsOf(1, 'text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint', 'text')}`;
+  INSERT INTO ingest_keys (kit_id, kind, thing, key_us, time_us, part, epoch, seq, twin, stored_us)
+  SELECT *, ${microsOf('now()')} FROM ${columnsOf(1, 'text', 'text', 'text', 'bigint', 'bigint', 'text', 'text', 'bigint', 'text')}`;
 export const UPDATE_KEYS = `
   UPDATE ingest_keys k SET time_us = r."timeUs", part = r.part, epoch = r.epoch, seq = r.seq
   FROM ${rowsOf(NEW_KEY_COLUMNS)} WHERE ${SAME_THING} AND k.key_us = r."keyUs"`;

@@ -93,6 +93,23 @@ export async function makePostgresUntimed(query: Query): Promise<void> {
   for (const statement of indexUntimed()) await query(statement);
 }
 
+/** By the database's clock, in microseconds since 1970; rows of before do not know it. */
+export async function makePostgresStored(query: Query): Promise<void> {
+  await query('ALTER TABLE ingest_keys ADD COLUMN IF NOT EXISTS stored_us bigint');
+}
+
+// Nobody who ingests may delete: what a kit no longer names stays, and is told by its older time.
+const INGEST_RECEIVERS = `
+  CREATE TABLE IF NOT EXISTS ingest_receivers (
+    kit_id text NOT NULL, name text NOT NULL, enabled boolean NOT NULL, state text NOT NULL,
+    last_message timestamptz, messages bigint, errors bigint, dropped bigint, reported timestamptz NOT NULL,
+    PRIMARY KEY (kit_id, name))`;
+
+/** The kits' radios, as they last were. */
+export async function makePostgresReceivers(query: Query): Promise<void> {
+  await query(INGEST_RECEIVERS);
+}
+
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {
   const columns: Column[] = [
     { name: 'time', type: 'time', required: true },

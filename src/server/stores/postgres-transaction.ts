@@ -15,6 +15,7 @@ import type {
   LookUp,
   OpeningRow,
   Place,
+  ReceiverRow,
   RejectRow,
   ReplacedRow,
   ReportingKit,
@@ -70,6 +71,10 @@ export class PostgresTransaction implements Transaction {
 
   async putReports(rows: readonly ReportRow[]): Promise<void> {
     await this.send(plans.PUT_REPORTS, rows);
+  }
+
+  async putReceivers(rows: readonly ReceiverRow[]): Promise<void> {
+    await this.send(plans.PUT_RECEIVERS, rows);
   }
 
   async unexamined(kits: readonly ReportingKit[]): Promise<StreamId[]> {

@@ -1,7 +1,16 @@
 // The registry of kits on SQLite.
 import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
-import { type Kit, type KitStatus, type Kits, type KitTable, leaseKey, type NewKit, SILENT_US } from '../kits.js';
+import {
+  type Kit,
+  type KitStatus,
+  type Kits,
+  type KitTable,
+  leaseKey,
+  type NewKit,
+  SILENT_US,
+  type StoredReceiver,
+} from '../kits.js';
 import { countsPerKit, type KitCount } from './kit-counts.js';
 import type { SqliteDatabase } from './sqlite-database.js';
 import { microsOf } from './sqlite-ledger-rows.js';
@@ -12,6 +21,9 @@ const COUNTS = `
   SELECT kit_id, iif(track_type IS 'aircraft', 'aircraft', 'drone') AS kind, count(*) AS n FROM drones GROUP BY 1, 2
   UNION ALL SELECT kit_id, 'signal', count(*) FROM signals GROUP BY 1
   UNION ALL SELECT kit_id, 'system', count(*) FROM system_health GROUP BY 1`;
+const RECEIVERS = `
+  SELECT name, enabled, state, last_message, messages, errors, dropped, reported FROM ingest_receivers
+  WHERE kit_id = :kitId AND reported = (SELECT max(reported) FROM ingest_receivers WHERE kit_id = :kitId) ORDER BY name`;
 const PUT = `
   INSERT INTO kits (kit_id, name, location, api_url, source, status)
   VALUES (:kitId, coalesce(:name, :kitId), :location, :apiUrl, 'http', 'offline')
@@ -45,6 +57,7 @@ const KEYS: Readonly<Record<KitTable, string>> = {
   ingest_rejects: 'id',
   ingest_reports: 'kit_id, epoch, kind',
   ingest_openings: 'kit_id',
+  ingest_receivers: 'kit_id, name',
   ingest_ledger: 'kit_id, epoch, kind',
 };
 
@@ -71,6 +84,12 @@ interface StoredKit {
   readonly created_at: string;
 }
 
+interface ReceiverRow extends Pick<StoredReceiver, 'name' | 'state' | 'messages' | 'errors' | 'dropped'> {
+  readonly enabled: number;
+  readonly last_message: string | null;
+  readonly reported: string;
+}
+
 export class SqliteKits implements Kits {
   constructor(private readonly db: SqliteDatabase) {}
 
@@ -88,6 +107,16 @@ export class SqliteKits implements Kits {
 
   async counts(): Promise<Map<string, Record<Kind, number>>> {
     return countsPerKit((await this.db.read(() => this.db.statement(COUNTS).all())) as KitCount[]);
+  }
+
+  async receivers(kitId: string): Promise<StoredReceiver[]> {
+    const rows = (await this.db.read(() => this.db.statement(RECEIVERS).all({ kitId }))) as ReceiverRow[];
+    return rows.map(({ enabled, last_message: last, reported, ...row }) => ({
+      ...row,
+      enabled: enabled === 1,
+      lastMessageUs: last === null ? null : microsOf(last),
+      reportedUs: microsOf(reported),
+    }));
   }
 
   async put(kit: NewKit): Promise<void> {

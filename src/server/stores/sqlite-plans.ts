@@ -37,6 +37,10 @@ export const PUT_REPORT = `
   INSERT OR REPLACE INTO ingest_reports
     (kit_id, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+export const PUT_RECEIVER = `
+  INSERT OR REPLACE INTO ingest_receivers
+    (kit_id, name, enabled, state, last_message, messages, errors, dropped, reported)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 export const UNEXAMINED = `
   SELECT l.kit_id, l.epoch, l.kind ${LEDGER_AND_REPORT}
   WHERE l.kit_id = :kitId AND (r.examined IS NULL OR r.examined < l.next OR (:listingEnds = 1 AND r.opening <> :opening))`;
@@ -49,8 +53,8 @@ const IS_TWIN = 'kit_id = :kitId AND twin = :twin AND key_us BETWEEN :fromUs AND
 export const GET_UNTIMED_TWINS = `${KEY} WHERE ${IS_TWIN} AND ${IS_UNTIMED}`;
 export const GET_TIMED_TWINS = `${KEY} WHERE ${IS_TWIN} AND kind = :kind AND thing = :thing`;
 export const INSERT_KEY = `
-  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us, twin)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT INTO ingest_keys (time_us, part, epoch, seq, kit_id, kind, thing, key_us, twin, stored_us)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(unixepoch('subsec') * 1000000 AS INTEGER))`;
 export const UPDATE_KEY = `
   UPDATE ingest_keys SET time_us = ?, part = ?, epoch = ?, seq = ? WHERE ${THING} AND key_us = ?`;
 

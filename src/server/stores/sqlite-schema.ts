@@ -49,6 +49,21 @@ export function sqliteClockOffset(hasColumn: (table: string, column: string) => 
   return ['ALTER TABLE ingest_openings ADD COLUMN clock_offset_s REAL'];
 }
 
+/** By the database's clock, in microseconds since 1970; rows of before do not know it. */
+export function sqliteStored(hasColumn: (table: string, column: string) => boolean): string[] {
+  return hasColumn('ingest_keys', 'stored_us') ? [] : ['ALTER TABLE ingest_keys ADD COLUMN stored_us INTEGER'];
+}
+
+/** The kits' radios, as they last were. */
+export function sqliteReceivers(): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ingest_receivers (
+      kit_id TEXT NOT NULL, name TEXT NOT NULL, enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)), state TEXT NOT NULL,
+      last_message TEXT, messages INTEGER, errors INTEGER, dropped INTEGER, reported TEXT NOT NULL,
+      PRIMARY KEY (kit_id, name)) STRICT, WITHOUT ROWID`,
+  ];
+}
+
 /** The kits' half of the ledger. */
 export function sqliteReports(): string[] {
   return [

@@ -26,6 +26,7 @@ import type {
   LookUp,
   OpeningRow,
   Place,
+  ReceiverRow,
   RejectRow,
   ReplacedRow,
   ReportingKit,
@@ -93,6 +94,14 @@ export class SqliteTransaction implements Transaction {
     for (const { kitId, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing } of rows) {
       const lists = [evicted, quarantined, missing].map((list) => JSON.stringify(list));
       put.run(kitId, epoch, kind, opening, floor, next, examined, ...lists);
+    }
+  }
+
+  async putReceivers(rows: readonly ReceiverRow[]): Promise<void> {
+    const put = this.db.statement(plans.PUT_RECEIVER);
+    for (const { kitId, name, enabled, state, lastMessageUs, messages, errors, dropped, reportedUs } of rows) {
+      const lastMessage = lastMessageUs === null ? null : isoMicros(lastMessageUs);
+      put.run(kitId, name, Number(enabled), state, lastMessage, messages, errors, dropped, isoMicros(reportedUs));
     }
   }
 

@@ -1,8 +1,9 @@
 // The kit's half of the ledger, taken into a commit after the messages that came with it.
+import type { KitReport } from '../store.js';
 import { type LedgerBook, streamKey } from './ledger-book.js';
 import { absent, examine, reported } from './missing.js';
 import type { Heard } from './openings.js';
-import type { OpeningRow, ReportRow, StreamId, Transaction } from './transaction.js';
+import type { OpeningRow, ReceiverRow, ReportRow, StreamId, Transaction } from './transaction.js';
 
 /** `streams`: those of the batch, and those of its reporting kits that are to be looked at. */
 export async function takeReports(
@@ -50,4 +51,12 @@ function settle(
   if (!isNamed && !kit.listed) return report;
   const latest = isNamed ? report : absent(report, stream, kit.opening, ledger.next);
   return examine(latest, ledger.received, ledger.next, nowUs);
+}
+
+/** Of each kit what its newest report says of its radios; one that says nothing of them changes nothing. */
+export function receiverRows(counted: readonly KitReport[], reportedUs: number): ReceiverRow[] {
+  const newest = new Map(
+    counted.flatMap(({ kitId, receivers }) => (receivers === undefined ? [] : [[kitId, receivers]])),
+  );
+  return [...newest].flatMap(([kitId, receivers]) => receivers.map((one) => ({ ...one, kitId, reportedUs })));
 }

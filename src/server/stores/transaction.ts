@@ -1,7 +1,7 @@
 // What one batch needs of a database: the few bulk operations in which the commit is written, once for both.
 import type { Kind } from '../../schema/kinds.js';
 import type { Range } from '../../schema/ranges.js';
-import type { ColumnValue, Identity, Reject, Twin } from '../store.js';
+import type { ColumnValue, Identity, Receiver, Reject, Twin } from '../store.js';
 import type { TableName } from './tables.js';
 
 export interface KitRow {
@@ -63,6 +63,12 @@ export interface ReportRow extends StreamId {
   readonly evicted: readonly Range[];
   readonly quarantined: readonly Range[];
   readonly missing: readonly MissingPart[];
+}
+
+/** What a kit said of one of its radios, and when that came. */
+export interface ReceiverRow extends Receiver {
+  readonly kitId: string;
+  readonly reportedUs: number;
 }
 
 /** Both halves of a stream; of one that the kit has said nothing of, `floor`, `reportedNext` and `examined` are 1. */
@@ -146,6 +152,8 @@ export interface Transaction {
   /** Those that exist. */
   reports(streams: readonly StreamId[]): Promise<ReportRow[]>;
   putReports(rows: readonly ReportRow[]): Promise<void>;
+  /** At most one of each kit and name. */
+  putReceivers(rows: readonly ReceiverRow[]): Promise<void>;
   /** The streams of these kits that have grown since they were last looked at, or never were. */
   unexamined(kits: readonly ReportingKit[]): Promise<StreamId[]>;
 

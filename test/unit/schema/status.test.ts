@@ -12,6 +12,15 @@ const ENTRY: KitStatus['ledger'][number] = {
   quarantined: [[5, 5]],
 };
 
+const RECEIVER = {
+  enabled: true,
+  state: 'connected',
+  last_message_at: '2026-11-23T15:30:10.151Z',
+  messages: 12,
+  errors: 0,
+  dropped: null,
+};
+
 const STATUS: KitStatus = {
   v: 1,
   kit_id: 'wardragon-LAB0001',
@@ -39,7 +48,7 @@ describe('status', () => {
       spool: { ...STATUS.spool, oldest_at: null, quarantined: 1 },
       counts: { ...STATUS.counts, evicted: {} },
       link: { ...STATUS.link, error: 'refused' },
-      receivers: { wifi: 'ok' },
+      receivers: { wifi: RECEIVER },
     };
     assert.deepEqual(kitStatus.parse(more), more);
   });
@@ -71,6 +80,20 @@ describe('status', () => {
       { quarantined: null },
     ];
     for (const field of entries) refused({ ...STATUS, ledger: [{ ...ENTRY, ...field }] }, JSON.stringify(field));
+    const radios = [
+      { state: 'Not A Word' },
+      { state: '' },
+      { enabled: 'yes' },
+      { messages: -1 },
+      { errors: 1.5 },
+      { dropped: undefined },
+    ];
+    for (const field of radios) {
+      refused({ ...STATUS, receivers: { wifi: { ...RECEIVER, ...field } } }, JSON.stringify(field));
+    }
+    refused({ ...STATUS, receivers: { 'a\u0000b': RECEIVER } }, 'a name with a NUL');
+    const crowd = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`radio-${i}`, RECEIVER]));
+    refused({ ...STATUS, receivers: crowd }, 'more than sixteen');
     refused({ ...STATUS, counts: { ...STATUS.counts, evicted: { fpv: 1 } } }, 'evicted of no kind');
     refused({ ...STATUS, counts: { ...STATUS.counts, accepted: -1 } }, 'a negative count');
     for (const none of [null, undefined, [], 'status', 1]) refused(none, String(none));

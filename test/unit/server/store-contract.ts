@@ -7,6 +7,7 @@ import { kitCases } from './store-kit-cases.js';
 import { ledgerCases } from './store-ledger-cases.js';
 import { lifeCases, pruneCases } from './store-life-cases.js';
 import { mergeCases } from './store-merge-cases.js';
+import { receiverCases } from './store-receiver-cases.js';
 import { registryCases } from './store-registry-cases.js';
 import { rejectCases } from './store-reject-cases.js';
 import { reportCases } from './store-report-cases.js';
@@ -21,6 +22,7 @@ export function storeContract(name: string, build: Build, { inChunks } = { inChu
   suite(`${name}: ledger and rejects`, () => ledgerCases(build));
   suite(`${name}: what was rejected`, () => rejectCases(build));
   suite(`${name}: what kits report`, () => reportCases(build));
+  suite(`${name}: their radios`, () => receiverCases(build));
   suite(`${name}: kits`, () => kitCases(build));
   suite(`${name}: the registry of kits`, () => registryCases(build));
   suite(`${name}: several stores, and time`, () => lifeCases(build));

@@ -1,5 +1,5 @@
 // The contract of a store, about its rows: what lands where, and what is refused.
-import { deepEqual, equal, rejects as throws } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects as throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   aircraft,
@@ -53,6 +53,19 @@ export function rowCases(build: Build): void {
     deepEqual([health?.['cpu_percent'], health?.['gps_fix'], health?.['kit_updated_epoch']], [0, false, 1795447811]);
     equal(health?.['extra'], null);
     deepEqual((await store.counts()).rows, { drone: 1, aircraft: 1, signal: 1, system: 1 });
+  });
+
+  test('when an observation was first stored is noted, and stays when a later state of it comes', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open();
+    const beforeUs = Date.now() * 1_000;
+    const noted = async (): Promise<number> => Number((await harness.rows('ingest_keys'))[0]?.['stored_us']);
+    await store.commit(batch(drone()));
+    const storedUs = await noted();
+    // The database has its own clock, of which SQLite tells milliseconds.
+    ok(storedUs >= beforeUs - 1_000 && storedUs <= Date.now() * 1_000 + 1_000, String(storedUs));
+    equal((await store.commit(batch(drone({ identity: at(2) })))).counts.drone.merged, 1);
+    equal(await noted(), storedUs);
   });
 
   test('a signal that came without a time has its own uid, not the name that it folds by', async (t) => {

@@ -60,6 +60,8 @@ const KEYS = {
     api_poll_s: '2',
     api_local_address: '127.0.0.88',
     aircraft_interval_s: '5',
+    droneid_health_port: '4227',
+    dragonsig_health_port: '4228',
     listen: '127.0.0.1:1883',
     local_mqtt_host: '',
     local_mqtt_port: '1883',
