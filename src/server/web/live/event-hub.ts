@@ -74,6 +74,8 @@ export class EventHub {
    * @param hello what every page is told first.
    */
   add(page: ServerResponse, after: string | undefined, hello: readonly string[]): void {
+    // It may have gone while we looked who it is: then nobody would say so again.
+    if (page.destroyed) return;
     if (this.isFull) {
       page.destroy();
       return;
