@@ -37,7 +37,7 @@ function start(): void {
   const clock = new ServerClock();
   const live = new Live();
   const session = new SessionWatch(api);
-  const server = new ServerWatch(api, live, clock, () => void session.read());
+  const server = new ServerWatch(api, live, clock);
   const fleet = new FleetWatch(api, live);
   const moment = new Moment();
   const history = new History(api, live, fleet, () => clock.nowMs());
@@ -52,7 +52,7 @@ function start(): void {
   const notices = new NoticeBoard(byId('notices'));
   const isLive = (): boolean => live.state.value.connected && server.view.value.answers;
 
-  const kits = new KitsView(new KitDialogs(api, fleet, session, toast.say), nowMs);
+  const kits = new KitsView(new KitDialogs(api, fleet, session, toast.say), fleet.heard, nowMs);
   const makers = new Map<string, () => View>([
     ['kits', () => kits],
     ['map', () => new MapView({ api, live, fleet, history, moment, session, nowMs })],

@@ -208,6 +208,27 @@ test('the kits', async (t) => {
     await page.keyboard.press('Escape');
   });
 
+  await t.test('a session that ends is noticed with the next action, which says so', async () => {
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await dialog(page).getByLabel('Token').fill(TOKEN);
+    await dialog(page).getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('operator', { exact: true }).waitFor();
+    await page.context().clearCookies();
+    await act(page, SIMULATED[0] ?? '', 'Rename…');
+    await dialog(page).getByLabel('Name').fill('never');
+    await dialog(page).getByRole('button', { name: 'Rename' }).click();
+    await dialog(page)
+      .getByRole('alert')
+      .filter({ hasText: /log in/i })
+      .waitFor();
+    await page.getByText('viewer', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await kit(page, SIMULATED[0] ?? '')
+      .locator('button.name')
+      .getByText('North gate')
+      .waitFor();
+  });
+
   assert.deepEqual(troubles, [], 'nothing was refused, thrown or logged as an error');
   assert.deepEqual(abroad, [], 'nobody else was asked');
 });
