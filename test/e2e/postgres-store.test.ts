@@ -22,7 +22,6 @@ import {
   whole,
 } from '../unit/server/store-batches.js';
 import { storeContract } from '../unit/server/store-contract.js';
-import { readContract } from '../unit/server/store-read-cases.js';
 
 const postgres = usePostgres();
 
@@ -31,7 +30,6 @@ async function newHarness(t: TestContext): Promise<PostgresHarness> {
 }
 
 storeContract('PostgreSQL', newHarness);
-readContract('PostgreSQL', newHarness);
 
 suite('PostgreSQL: opening', () => {
   test('what stands in the way is said with what to do, without the password', async (t) => {

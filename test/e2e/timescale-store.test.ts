@@ -6,7 +6,6 @@ import { openStore } from '../../src/server/stores/open-store.js';
 import { harnessOf, type PostgresHarness } from '../fixtures/postgres-harness.js';
 import { useTimescale } from '../fixtures/timescale.js';
 import { storeContract } from '../unit/server/store-contract.js';
-import { readContract } from '../unit/server/store-read-cases.js';
 
 const timescale = useTimescale();
 
@@ -21,7 +20,6 @@ test('an empty database is given the extension, where the server has it', async 
 });
 
 storeContract('TimescaleDB', newHarness, { inChunks: true });
-readContract('TimescaleDB', newHarness);
 
 /** As new: its tables are made by the first test, and emptied before each. */
 async function newHarness(t: TestContext): Promise<PostgresHarness> {

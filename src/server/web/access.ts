@@ -109,15 +109,15 @@ export class Access {
   }
 }
 
-/** Browsers say where a request comes from; programs do not. */
+/** Browsers say where a request comes from; programs do not. A proxy need not keep the name that was asked for. */
 function refuseOtherSites({ headers }: IncomingMessage): void {
   const site = headers['sec-fetch-site'];
   const { origin, host } = headers;
-  const isOther = site !== undefined ? site !== 'same-origin' && site !== 'none' : false;
-  const isOtherOrigin = origin !== undefined && URL.canParse(origin) && new URL(origin).host !== host;
-  if (isOther || isOtherOrigin || origin === 'null') {
-    throw new HttpError('csrf', 'this came from a page of another site');
-  }
+  const isOurs =
+    site === undefined
+      ? origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+      : site === 'same-origin' || site === 'none';
+  if (!isOurs) throw new HttpError('csrf', 'this came from a page of another site');
 }
 
 function checkCsrf({ csrf }: LoggedIn, { headers }: IncomingMessage): void {

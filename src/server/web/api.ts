@@ -1,5 +1,6 @@
 // The HTTP API: from a request to its handler, and from what that gives, or throws, to the answer.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toError } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import type { OperationName } from '../../schema/web/operations.js';
 import type { Backend } from './backend.js';
@@ -62,8 +63,8 @@ export class Api {
 
   private refuse(response: ServerResponse, thrown: unknown): void {
     const error = toHttpError(thrown);
-    if (error.code === 'internal')
-      this.log.error({ stack: thrown instanceof Error ? thrown.stack : '' }, `web: ${error.message}`);
+    const { message, stack } = toError(thrown);
+    if (error.code === 'internal' && !response.destroyed) this.log.error({ stack }, `web: ${message}`);
     // What has begun can only be broken off.
     if (response.headersSent) response.destroy();
     else {

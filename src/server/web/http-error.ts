@@ -1,5 +1,5 @@
 // What an HTTP request is refused with, in the words and codes of the contract.
-import { AppError, StoreError, toError } from '../../base/errors.js';
+import { AppError, StoreError } from '../../base/errors.js';
 import type { ErrorAnswer } from '../../schema/web/answers.js';
 
 const STATUS = {
@@ -36,7 +36,7 @@ export class HttpError extends AppError {
 export function toHttpError(thrown: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown;
   if (thrown instanceof StoreError) return new HttpError('database', `the database: ${thrown.message}`, thrown.hint);
-  return new HttpError('internal', toError(thrown).message, 'see the log of the server');
+  return new HttpError('internal', 'something is wrong in the server', 'see its log');
 }
 
 export function bodyOf({ code, message, hint }: HttpError): ErrorAnswer {

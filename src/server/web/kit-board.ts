@@ -131,7 +131,7 @@ export class KitBoard {
       sink: said?.sink ?? null,
       ledger: ledger.get(kitId) ?? null,
     };
-    return { ...examined, problems: problemsOf(examined, said, nowMs) };
+    return { ...examined, problems: problemsOf(examined, said, nowMs, kit.status) };
   }
 }
 

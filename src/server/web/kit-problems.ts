@@ -11,7 +11,7 @@ const OLD_BACKLOG_MS = 600_000;
 const MANY_WAITING = 100;
 const CLOCK_S = 2;
 
-type Rule = (kit: Examined, said: Said | null, nowMs: number) => Problem | null;
+type Rule = (kit: Examined, said: Said | null, nowMs: number, status: string | null) => Problem | null;
 
 const error = (code: string, message: string, hint: string): Problem => ({ severity: 'error', code, message, hint });
 const warning = (code: string, message: string, hint: string): Problem => ({
@@ -20,9 +20,13 @@ const warning = (code: string, message: string, hint: string): Problem => ({
 });
 const many = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-const STATE: Rule = ({ kit_id, state, enabled, source, last_contact_at, api_url }) => {
+const STATE: Rule = ({ kit_id, state, enabled, source, last_contact_at, api_url }, _, __, status) => {
   if (!enabled && source === 'http') {
     return warning('disabled', 'it is disabled, and not polled', 'enable it, or remove it from the list');
+  }
+  if (status === 'error') {
+    const message = `${api_url ?? 'its API'} answers, but not as the DragonSync of this kit does`;
+    return error('api', message, 'test the address with Add kit: it says what answers there');
   }
   if (last_contact_at === null && state === 'offline') {
     const hint =
@@ -164,8 +168,9 @@ const HEALTH: readonly Rule[] = [
 
 const RULES: readonly Rule[] = [STATE, ...LEDGER, ...LINK, ...SPOOL, ...HEALTH];
 
-export function problemsOf(kit: Examined, said: Said | null, nowMs: number): Problem[] {
-  const found = RULES.map((rule) => rule(kit, said, nowMs)).filter((problem) => problem !== null);
+/** @param status as the registry has it. */
+export function problemsOf(kit: Examined, said: Said | null, nowMs: number, status: string | null): Problem[] {
+  const found = RULES.map((rule) => rule(kit, said, nowMs, status)).filter((problem) => problem !== null);
   return [
     ...found.filter(({ severity }) => severity === 'error'),
     ...found.filter(({ severity }) => severity !== 'error'),

@@ -23,6 +23,8 @@ export interface SiteOptions {
   readonly log: Logger;
 }
 
+const NO_PAGE = 'The page was not built: run npm run build. What it is made of is at /api/openapi.json.\n';
+
 export class Site {
   /** Is to be told what the server's parts do. */
   readonly recorder: Recorder;
@@ -75,6 +77,10 @@ export class Site {
     if (request.method !== 'GET' && request.method !== 'HEAD') return false;
     if (path === '/favicon.ico') {
       response.writeHead(204).end();
+      return true;
+    }
+    if (path === '/' && !this.page.isThere) {
+      response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end(NO_PAGE);
       return true;
     }
     return this.page.serve(path, request, response);

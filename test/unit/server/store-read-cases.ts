@@ -1,5 +1,5 @@
 // What every store shows to whoever looks: bounded, in pages that miss nothing, and the same on all databases. Run by
-// e2e/sqlite-reads.test.ts, e2e/postgres-store.test.ts and e2e/timescale-store.test.ts.
+// browser/reads.test.ts.
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { isoMicros } from '../../../src/schema/time.js';
@@ -20,7 +20,10 @@ import {
   system,
   T0_US,
 } from './store-batches.js';
-import type { Build } from './store-harness.js';
+import type { StoreHarness } from './store-harness.js';
+
+/** A new, empty database. */
+type Build = (t: TestContext) => Promise<Pick<StoreHarness, 'open'>>;
 
 const MINUTE_US = 60e6;
 const OTHER = 'wardragon-2';

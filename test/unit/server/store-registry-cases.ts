@@ -99,8 +99,18 @@ export function registryCases(build: Build): void {
     equal(await store.kits.answered(KIT, NOW_US), false);
     deepEqual([(await kitOf(store))?.enabled, (await kitOf(store))?.lastSeenUs], [false, null]);
     equal(await store.kits.rename('nobody', 'x'), false);
+    equal(await store.kits.locate('nobody', 'x'), false);
     equal(await store.kits.setEnabled('nobody', true), false);
     equal(await store.kits.remove('nobody'), false);
+  });
+
+  test('a kit stands where an operator says, until that is taken back', async (t) => {
+    const store = await open(t);
+    await store.commit(batch(drone()));
+    equal(await store.kits.locate(KIT, "the roof; it's high"), true);
+    equal((await kitOf(store))?.location, "the roof; it's high");
+    equal(await store.kits.locate(KIT, null), true);
+    equal((await kitOf(store))?.location, null);
   });
 
   test('a kit that was removed is registered again by its next message, by a store that had known it', async (t) => {

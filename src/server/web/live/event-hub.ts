@@ -13,6 +13,8 @@ const MAX_KEPT_BYTES = 8 * 1_024 * 1_024;
 const WATCHED_FOR_MS = 60_000;
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
+/** Then it comes back, if it may still look: a login ends. */
+const MAX_AGE_MS = 3_600_000;
 
 interface Kept {
   readonly n: number;
@@ -72,6 +74,8 @@ export class EventHub {
    * @param hello what every page is told first.
    */
   add(page: ServerResponse, after: string | undefined, hello: readonly string[]): void {
+    // It may have gone while we looked who it is: then nobody would say so again.
+    if (page.destroyed) return;
     if (this.isFull) {
       page.destroy();
       return;
@@ -82,7 +86,11 @@ export class EventHub {
     page.write(`retry: ${RETRY_MS}\n\n${[...resetTo, ...hello].join('')}`);
     for (const { frame } of missed ?? []) page.write(frame);
     this.pages.add(page);
-    page.once('close', () => this.remove(page));
+    const ending = setTimeout(() => page.destroy(), MAX_AGE_MS).unref();
+    page.once('close', () => {
+      clearTimeout(ending);
+      this.remove(page);
+    });
     page.on('error', () => this.remove(page));
     this.heartbeat ??= setInterval(() => this.beat(), HEARTBEAT_MS).unref();
   }

@@ -12,7 +12,7 @@ import { Minutes } from './minutes.js';
 import { Rate } from './rate.js';
 
 /** Whoever writes to 200 pages 100 times a second does nothing else: what comes meanwhile goes together. */
-const EVERY_MS = 50;
+const EVERY_MS = 25;
 const TALLY_EVERY_MS = 1_000;
 /** Of one event; a backlog is more than anybody could look at. */
 const MAX_LATE = 500;

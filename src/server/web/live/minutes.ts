@@ -1,12 +1,13 @@
 // What came in each minute of observation: how much of it late, and how long the rest took from detection to commit. The
 // database does not know that, for a row has no time of its arrival; so it is of this start of the server alone.
-import type { Kind } from '../../../schema/kinds.js';
+import { type Kind, perKind } from '../../../schema/kinds.js';
 import type { Bucket } from '../../../schema/web/answers.js';
 import type { Observation } from '../../store.js';
 
 export const MINUTE_MS = 60_000;
 /** Minutes of a kit and kind; beyond it the first that were noted go. */
 const MAX_CELLS = 30_000;
+const MAX_KITS = 1_000;
 const BOUNDS_MS = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
 export class Cell {
@@ -14,7 +15,7 @@ export class Cell {
   late = 0;
   maxMs = 0;
   /** Of live messages, how many took at most BOUNDS_MS[i], and in the last one more. */
-  private readonly taken: number[] = new Array(BOUNDS_MS.length + 1).fill(0);
+  private taken: number[] = [];
 
   constructor(
     /** Epoch milliseconds at which the minute begins. */
@@ -31,6 +32,8 @@ export class Cell {
     }
     const i = BOUNDS_MS.findIndex((bound) => tookMs <= bound);
     const slot = i < 0 ? BOUNDS_MS.length : i;
+    // A backlog has many minutes, and no live message in any.
+    if (this.taken.length === 0) this.taken = new Array(BOUNDS_MS.length + 1).fill(0);
     this.taken[slot] = (this.taken[slot] ?? 0) + 1;
     this.maxMs = Math.max(this.maxMs, tookMs);
   }
@@ -58,8 +61,8 @@ export class Cell {
 
 export class Minutes {
   private readonly cells = new Map<string, Cell>();
-  /** Most observations are of the same minute, kit and kind as the one before. */
-  private last: Cell | null = null;
+  /** The newest of each kit: most observations are of the same minute as the one before of that kit and kind. */
+  private readonly newest = new Map<string, Record<Kind, Cell | null>>();
 
   note({ timeUs, kitId, kind, replay }: Observation, nowMs: number): void {
     const timeMs = timeUs / 1_000;
@@ -85,22 +88,32 @@ export class Minutes {
   take(): Cell[] {
     const cells = [...this.cells.values()];
     this.cells.clear();
-    this.last = null;
+    this.newest.clear();
     return cells;
   }
 
   private cell(atMs: number, kitId: string, kind: Kind): Cell {
-    const { last } = this;
-    if (last !== null && last.atMs === atMs && last.kitId === kitId && last.kind === kind) return last;
+    const ofKit = this.newestOf(kitId);
+    const newest = ofKit[kind];
+    if (newest?.atMs === atMs) return newest;
     const key = cellKey(atMs, kitId, kind);
     const cell = this.cells.get(key) ?? new Cell(atMs, kitId, kind);
     this.cells.set(key, cell);
-    this.last = cell;
+    ofKit[kind] = cell;
     if (this.cells.size > MAX_CELLS) {
       const [first = ''] = this.cells.keys();
       this.cells.delete(first);
     }
     return cell;
+  }
+
+  private newestOf(kitId: string): Record<Kind, Cell | null> {
+    const known = this.newest.get(kitId);
+    if (known !== undefined) return known;
+    if (this.newest.size >= MAX_KITS) this.newest.clear();
+    const none = perKind<Cell | null>(() => null);
+    this.newest.set(kitId, none);
+    return none;
   }
 }
 

@@ -81,7 +81,9 @@ describe('a login', () => {
     await assert.rejects(tried({ 'x-csrf-token': csrf, origin: 'https://evil.example' }), { code: 'csrf' });
     await assert.rejects(tried({ 'x-csrf-token': csrf, origin: 'null' }), { code: 'csrf' });
     await assert.rejects(tried({ 'x-csrf-token': csrf, 'sec-fetch-site': 'cross-site' }), { code: 'csrf' });
-    await tried({ 'x-csrf-token': csrf, origin: `http://${LOCAL}`, 'sec-fetch-site': 'same-origin' });
+    await tried({ 'x-csrf-token': csrf, origin: `http://${LOCAL}` });
+    // Through a proxy that asks by its own name.
+    await tried({ 'x-csrf-token': csrf, origin: 'https://sink.example', 'sec-fetch-site': 'same-origin' });
   });
 
   test('with a wrong token is refused, and after a few tries not even tried', async () => {

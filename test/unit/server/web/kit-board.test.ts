@@ -153,7 +153,7 @@ describe('a kit', () => {
     ['not heard for a while', silent(91), 'stale', ['warning stale']],
     ['not heard for long', silent(181), 'offline', ['error offline']],
     ['that said goodbye', { status: 'offline' }, 'offline', ['error offline']],
-    ['whose API makes no sense', { status: 'error', source: 'http' }, 'offline', ['error offline']],
+    ['whose API makes no sense', { status: 'error', source: 'http' }, 'offline', ['error api']],
     [
       'never heard',
       { lastSeenUs: null, status: 'offline', source: 'http', apiUrl: 'http://x' },

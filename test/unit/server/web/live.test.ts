@@ -127,6 +127,10 @@ describe('the event hub', () => {
     const hub = new EventHub({ pages: 2, keptBytes: 1_000, behindBytes: 1_000 });
     const [slow, good] = [visit(hub), visit(hub)];
     assert.ok(hub.isFull);
+    // One that had gone before it was taken in.
+    const gone = Object.assign(new Page(), { destroyed: true });
+    new EventHub().add(gone as unknown as ServerResponse, undefined, []);
+    assert.equal(gone.written, '');
     assert.ok(visit(hub).isGone);
     slow.writableLength = 1_001;
     say(hub, 1);
