@@ -50,7 +50,11 @@ function start(): void {
     logout: () => void session.logout(),
   });
   const notices = new NoticeBoard(byId('notices'));
-  const isLive = (): boolean => live.state.value.connected && server.view.value.answers;
+  /** What is shown of the kits is of now: else it is what was known last. */
+  const isLive = (): boolean => {
+    const { answers, database } = server.view.value;
+    return live.state.value.connected && answers && database?.ok !== false;
+  };
 
   const kits = new KitsView(new KitDialogs(api, fleet, session, toast.say), fleet.heard, nowMs);
   const makers = new Map<string, () => View>([
