@@ -269,4 +269,24 @@ describe('the list of kits', () => {
       [new Date(NOW_MS).toISOString(), 'connection refused', 1],
     );
   });
+
+  test('of a database that hangs is what it was, after a moment', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let nowMs = NOW_MS;
+    const board = new KitBoard(new KitSinks(), () => nowMs);
+    await board.list(readsOf({ kits: [kit('A')] }));
+    nowMs += 10_000;
+    let answer = (_: Kit[]): void => {};
+    const kits = new Promise<Kit[]>((resolve) => {
+      answer = resolve;
+    });
+    const reads = { ...readsOf({ kits: [] }), kits: () => kits };
+    const asked = board.list(reads);
+    t.mock.timers.tick(3_000);
+    const list = await asked;
+    assert.deepEqual([list.database.problem, list.kits[0]?.kit_id], ['no answer within 3 s', 'A']);
+    // What it says in the end the next one is shown.
+    answer([kit('B')]);
+    assert.equal((await board.list(reads)).kits[0]?.kit_id, 'B');
+  });
 });
