@@ -29,11 +29,20 @@ const TIMEOUT_MS = 10_000;
 /** Deleting the rows of a kit takes its time. */
 const LONG_TIMEOUT_MS = 600_000;
 
+/** The session has ended, or was never one of an operator. */
+const NOT_US = new Set(['login', 'operator', 'csrf']);
+
 type Parameters = Readonly<Record<string, string | number | boolean | null>>;
 
 export class Api {
   /** Of the session; goes with everything that changes something. */
   private csrf: string | null = null;
+  private readonly refused: (() => void)[] = [];
+
+  /** Called when the server no longer takes us for who we were. */
+  onRefused(watcher: () => void): void {
+    this.refused.push(watcher);
+  }
 
   async session(): Promise<Session> {
     return this.keep(await this.get<Session>('/api/session'));
@@ -94,7 +103,7 @@ export class Api {
 
   private get<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
     const late = AbortSignal.timeout(TIMEOUT_MS);
-    return answerOf(path, { signal: signal === undefined ? late : AbortSignal.any([late, signal]) });
+    return this.ask(path, { signal: signal === undefined ? late : AbortSignal.any([late, signal]) });
   }
 
   private send<Answer>(method: string, path: string, body: object | null, timeoutMs = TIMEOUT_MS): Promise<Answer> {
@@ -102,7 +111,16 @@ export class Api {
     if (body !== null) headers['content-type'] = 'application/json';
     if (this.csrf !== null) headers['x-csrf-token'] = this.csrf;
     const content = body === null ? {} : { body: JSON.stringify(body) };
-    return answerOf(path, { method, headers, signal: AbortSignal.timeout(timeoutMs), ...content });
+    return this.ask(path, { method, headers, signal: AbortSignal.timeout(timeoutMs), ...content });
+  }
+
+  private async ask<Answer>(path: string, options: RequestInit): Promise<Answer> {
+    try {
+      return await answerOf<Answer>(path, options);
+    } catch (thrown: unknown) {
+      if (thrown instanceof ApiError && NOT_US.has(thrown.code)) for (const tell of this.refused) tell();
+      throw thrown;
+    }
   }
 }
 

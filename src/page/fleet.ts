@@ -20,6 +20,8 @@ const LATEST_MS = 20_000;
 
 export class FleetWatch {
   readonly fleet = new Watched<Fleet>({ kits: [], asOfMs: null, problem: null, loaded: false });
+  /** By the stream, since the list was read: kits speak more often than that. In milliseconds since 1970. */
+  readonly heard = new Map<string, number>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readAtMs = Number.NEGATIVE_INFINITY;
 
@@ -32,7 +34,8 @@ export class FleetWatch {
     this.live.listen({
       kit: () => this.readSoon(),
       reset: () => this.readSoon(),
-      news: ({ messages }) => {
+      news: ({ messages, at }) => {
+        for (const item of messages) if (!item.late) this.heard.set(kitOf(item), at);
         if (messages.some((item) => !this.knows(kitOf(item)))) this.readSoon();
       },
     });
@@ -77,7 +80,9 @@ export class FleetWatch {
   private async read(): Promise<void> {
     this.readAtMs = performance.now();
     try {
-      this.fleet.set(fleetOf(await this.api.kits()));
+      const list = await this.api.kits();
+      this.heard.clear();
+      this.fleet.set(fleetOf(list));
     } catch (thrown: unknown) {
       this.fleet.set({ ...this.fleet.value, problem: toMessage(thrown) });
     }

@@ -19,6 +19,7 @@ export interface LiveEvents {
 }
 
 const RETRY_MS = 2_000;
+const HIDDEN_MS = 60_000;
 
 export class Live {
   readonly state = new Watched<LiveState>({ connected: false, sinceMs: Date.now() });
@@ -30,7 +31,18 @@ export class Live {
     this.listeners.push(listener);
   }
 
+  /** From now on, but for when nobody looks: a browser opens six connections to a server, for all its windows together. */
   start(): void {
+    this.open();
+    let hiding: ReturnType<typeof setTimeout> | undefined;
+    document.addEventListener('visibilitychange', () => {
+      clearTimeout(hiding);
+      if (document.hidden) hiding = setTimeout(() => this.close(), HIDDEN_MS);
+      else this.open();
+    });
+  }
+
+  private open(): void {
     if (this.source !== null) return;
     const after = this.lastId === null ? '' : `?after=${encodeURIComponent(this.lastId)}`;
     const source = new EventSource(`/api/events${after}`);
@@ -48,10 +60,14 @@ export class Live {
   /** Something else shows that nothing comes any more, though the connection has not said so. */
   restart(): void {
     if (this.source === null) return;
-    this.source.close();
+    this.close();
+    setTimeout(() => this.open(), RETRY_MS);
+  }
+
+  private close(): void {
+    this.source?.close();
     this.source = null;
     this.say(false);
-    setTimeout(() => this.start(), RETRY_MS);
   }
 
   private on<Name extends EventName>(

@@ -37,7 +37,7 @@ function start(): void {
   const clock = new ServerClock();
   const live = new Live();
   const session = new SessionWatch(api);
-  const server = new ServerWatch(api, live, clock, () => void session.read());
+  const server = new ServerWatch(api, live, clock);
   const fleet = new FleetWatch(api, live);
   const moment = new Moment();
   const history = new History(api, live, fleet, () => clock.nowMs());
@@ -50,9 +50,13 @@ function start(): void {
     logout: () => void session.logout(),
   });
   const notices = new NoticeBoard(byId('notices'));
-  const isLive = (): boolean => live.state.value.connected && server.view.value.answers;
+  /** What is shown of the kits is of now: else it is what was known last. */
+  const isLive = (): boolean => {
+    const { answers, database } = server.view.value;
+    return live.state.value.connected && answers && database?.ok !== false;
+  };
 
-  const kits = new KitsView(new KitDialogs(api, fleet, session, toast.say), nowMs);
+  const kits = new KitsView(new KitDialogs(api, fleet, session, toast.say), fleet.heard, nowMs);
   const makers = new Map<string, () => View>([
     ['kits', () => kits],
     ['map', () => new MapView({ api, live, fleet, history, moment, session, nowMs })],

@@ -44,7 +44,7 @@ export function noticesOf(live: LiveState, server: ServerView, fleet: Fleet, now
       id: 'database',
       severity: 'error',
       title: 'Database away',
-      text: `The server can't read and store (${why ?? 'no answer'}). ${asOf} Nothing is lost: it is acknowledged to no kit before it is stored. See to the database.`,
+      text: `The server can't read and store (${why ?? 'no answer'}). ${asOf} Kits with dragonsink lose nothing: what they send is acknowledged only when it is stored. See to the database.`,
     });
   }
   return found;

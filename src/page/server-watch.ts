@@ -31,8 +31,6 @@ export class ServerWatch {
     private readonly api: Api,
     private readonly live: Live,
     private readonly clock: ServerClock,
-    /** Who looks has to log in, again. */
-    private readonly loggedOut: () => void,
   ) {}
 
   start(): void {
@@ -50,7 +48,6 @@ export class ServerWatch {
       const { broker, database } = health;
       this.view.set({ answers: true, silentSinceMs: null, broker, database, health });
     } catch (thrown: unknown) {
-      if (thrown instanceof ApiError && thrown.code === 'login') this.loggedOut();
       if (thrown instanceof ApiError && thrown.code !== 'away') return;
       const { silentSinceMs } = this.view.value;
       this.view.set({ ...this.view.value, answers: false, silentSinceMs: silentSinceMs ?? Date.now() });

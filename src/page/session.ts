@@ -7,7 +7,12 @@ import { Watched } from './watched.js';
 export class SessionWatch {
   readonly session = new Watched<Session | null>(null);
 
-  constructor(private readonly api: Api) {}
+  constructor(private readonly api: Api) {
+    api.onRefused(() => {
+      // The server is away, too: it is asked again with the next thing.
+      this.read().catch(() => {});
+    });
+  }
 
   async read(): Promise<void> {
     this.session.set(await this.api.session());

@@ -23,6 +23,11 @@ async function open(page: Page, id: string): Promise<void> {
   if ((await name.getAttribute('aria-expanded')) === 'false') await name.click();
 }
 
+async function close(page: Page, id: string): Promise<void> {
+  const name = kit(page, id).locator('button.name');
+  if ((await name.getAttribute('aria-expanded')) === 'true') await name.click();
+}
+
 async function act(page: Page, id: string, action: string): Promise<void> {
   await open(page, id);
   await kit(page, id).getByRole('button', { name: action }).click();
@@ -170,6 +175,8 @@ test('the kits', async (t) => {
   );
 
   await t.test('text has a contrast of 7:1 in light and dark, and pictures are kept', async () => {
+    for (const id of [SIMULATED[1] ?? '', SIMULATED[2] ?? '']) await close(page, id);
+    await page.locator('.toast:empty').waitFor({ state: 'attached' });
     await page.evaluate(() => scrollTo(0, 0));
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -206,6 +213,27 @@ test('the kits', async (t) => {
     await act(page, SIMULATED[0] ?? '', 'Rename…');
     await dialog(page).getByLabel('Token').waitFor();
     await page.keyboard.press('Escape');
+  });
+
+  await t.test('a session that ends is noticed with the next action, which says so', async () => {
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await dialog(page).getByLabel('Token').fill(TOKEN);
+    await dialog(page).getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('operator', { exact: true }).waitFor();
+    await page.context().clearCookies();
+    await act(page, SIMULATED[0] ?? '', 'Rename…');
+    await dialog(page).getByLabel('Name').fill('never');
+    await dialog(page).getByRole('button', { name: 'Rename' }).click();
+    await dialog(page)
+      .getByRole('alert')
+      .filter({ hasText: /log in/i })
+      .waitFor();
+    await page.getByText('viewer', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await kit(page, SIMULATED[0] ?? '')
+      .locator('button.name')
+      .getByText('North gate')
+      .waitFor();
   });
 
   assert.deepEqual(troubles, [], 'nothing was refused, thrown or logged as an error');

@@ -99,6 +99,22 @@ test('the map and the timeline', async (t) => {
     await page.getByRole('button', { name: 'Close' }).click();
   });
 
+  await t.test('the map follows what is followed', async () => {
+    await line(page, 'heard-by-three').click();
+    await page.getByRole('button', { name: 'Follow' }).click();
+    await world.publish(
+      'wardragon/drones',
+      drone('drone-heard-by-three', { lat: 42.44, seen_by: 'wardragon-NEAR', operator_id: 'OP-7' }),
+    );
+    await eventually('it moved', async () => (await fact(page, 'position').innerText()).startsWith('42.44'));
+    await page.getByRole('button', { name: 'Close' }).click();
+    const box = await page.locator('.map').boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
   await t.test('a kit tells on the map what its list tells', async () => {
     await page.goto(`${world.url}/#/kits`);
     await page.locator('.kit[data-kit="wardragon-DEMO0001"] button.name').click();
@@ -148,21 +164,27 @@ test('the map and the timeline', async (t) => {
   });
 
   await t.test('the slider goes to the past, by keyboard too, and back to now', async () => {
+    const then = Date.now() / 1_000 - 600;
+    await world.publish('wardragon/drones', drone('drone-ten-minutes-ago', { observed_at: then }));
     const slider = page.getByRole('slider', { name: 'Time that the map shows' });
     await slider.focus();
     for (let i = 0; i < 3; i += 1) await page.keyboard.press('ArrowLeft');
     await page.getByText(/^past: /).waitFor();
-    await page.waitForTimeout(600);
+    for (let i = 0; i < 9; i += 1) await page.getByRole('button', { name: '−1 min' }).click();
+    await line(page, 'ten-minutes-ago').waitFor();
+    await eventually('what is live is not of then', async () => (await page.locator('.track').count()) === 1);
     await picture(page, 'map-past');
     await page.getByRole('button', { name: 'Now' }).click();
     await page.getByText(/^now, /).waitFor();
     await page.locator('.track').nth(3).waitFor();
+    await line(page, 'ten-minutes-ago').waitFor({ state: 'detached' });
   });
 
   await t.test('the timeline counts by kind, names gaps and replays, and leads to the map', async () => {
     await page.getByRole('link', { name: 'Timeline' }).click();
     await page.getByText(/\d+ drone.*at most \d/).waitFor();
     await page.getByText(/that filled one/).waitFor();
+    await page.locator('tr[data-what="gap"]').filter({ hasText: 'wardragon-STOCK1' }).waitFor();
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await page.waitForTimeout(300);

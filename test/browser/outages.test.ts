@@ -24,10 +24,14 @@ test('outages', async (t) => {
   });
 
   await t.test('the database is away: it says so, and what it shows is as it was', async () => {
+    // Its last will came when the broker went.
+    await state(page).getByText('● online', { exact: true }).waitFor();
     const lock = openSqlite(world.database);
     lock.exec('BEGIN EXCLUSIVE');
     try {
       await page.locator('.notice').getByText('Database away').waitFor({ timeout: 30_000 });
+      // Whatever it was by the last word of the database.
+      await state(page).getByText(/was /).waitFor();
       await picture(page, 'kits-database-away');
       assert.deepEqual(await faintTexts(page, 7), []);
     } finally {

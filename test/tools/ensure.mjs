@@ -113,7 +113,8 @@ function buildIsFresh() {
   const main = join(DIST, 'main.js');
   if (!existsSync(main)) return false;
   const source = join(ROOT, 'src');
-  const inputs = [...filesBelow(source), join(ROOT, 'tsconfig.json'), join(ROOT, 'package.json')];
+  const tools = ['tsconfig.json', 'package.json', 'test/tools/build-page.mjs'].map((name) => join(ROOT, name));
+  const inputs = [...filesBelow(source), ...tools];
   const sourceOf = (built) => join(source, relative(DIST, built).replace(/\.js$/, '.ts'));
   // Whose names have hashes in them.
   const isOfPage = (built) => built.startsWith(join(DIST, 'page') + sep);

@@ -110,9 +110,10 @@ export class KitRow {
   }
 
   /** Only what goes by with time. */
-  tick(nowMs: number): void {
+  tick(nowMs: number, heardMs = 0): void {
     this.nowMs = nowMs;
-    this.contact.show(ago(timeOf(this.kit.last_contact_at), nowMs), this.kit.state !== 'online');
+    const contactMs = Math.max(timeOf(this.kit.last_contact_at) ?? 0, heardMs);
+    this.contact.show(ago(contactMs === 0 ? null : contactMs, nowMs), this.kit.state !== 'online');
     if (this.isOpen) this.facts.show(this.kit, this.nowMs);
   }
 

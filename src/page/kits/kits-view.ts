@@ -23,6 +23,8 @@ export class KitsView implements View {
 
   constructor(
     private readonly dialogs: KitDialogs,
+    /** Kits that were heard since the list was read. */
+    private readonly heard: ReadonlyMap<string, number>,
     private readonly nowMs: () => number,
   ) {
     const add = button('Add HTTP kit…', () => this.dialogs.add(), { class: 'primary' });
@@ -54,7 +56,7 @@ export class KitsView implements View {
 
   tick(): void {
     const nowMs = this.nowMs();
-    for (const row of this.rows.values()) row.tick(nowMs);
+    for (const [id, row] of this.rows) row.tick(nowMs, this.heard.get(id));
   }
 
   private render(): void {

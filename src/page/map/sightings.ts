@@ -5,6 +5,9 @@ import type { Signal, TrackState } from '../../schema/web/shapes.js';
 import { toWorld } from './mercator.js';
 import type { Place, Sighting, TrackKind, Tracks } from './tracks.js';
 
+/** It comes from the air; the whole of it is among the fields. */
+const MAX_LABEL_LENGTH = 60;
+
 /** Null of a kit's health, which is no thing in the air. */
 export function sightingOf(item: Item): Sighting | null {
   if (item.kind === 'system') return null;
@@ -77,6 +80,6 @@ function strength(rssi: number | null): number | null {
 }
 
 function labelOf(kind: TrackKind, id: string, { description }: TrackState): string {
-  if (kind === 'aircraft') return description === null || description.trim() === '' ? id : description;
-  return id.replace(/^drone-/, '');
+  const name = kind === 'aircraft' && description !== null && description.trim() !== '' ? description : id;
+  return name.replace(/^drone-/, '').slice(0, MAX_LABEL_LENGTH);
 }

@@ -61,7 +61,7 @@ describe('notices', () => {
     const silent = { ...well, broker: down, database: down, answers: false, silentSinceMs: 1 };
     assert.deepEqual(said(live, silent, fleet, 1), ['stream'], 'of one that does not answer nobody knows');
     const [notice] = noticesOf(live, { ...well, database: down }, fleet, 1);
-    assert.match(notice?.text ?? '', /refused.*as of .*Nothing is lost/);
+    assert.match(notice?.text ?? '', /refused.*as of .*lose nothing/);
     const [never] = noticesOf(live, { ...well, database: down }, { ...fleet, asOfMs: null }, 1);
     assert.match(never?.text ?? '', /Nothing could be read yet/);
   });
