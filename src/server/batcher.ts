@@ -100,7 +100,7 @@ export class Batcher {
       this.drop(received);
       return undefined;
     }
-    this.waiting.push(owner, received);
+    this.waiting.push(owner, received, isLive(received.batch));
     this.recorder.waiting(this.waiting.size);
     if (comesOnce) this.waitingOnce += messagesOf(received);
     this.begin();
@@ -207,6 +207,14 @@ export class Batcher {
 /** An array or a frame is many; and what is nothing for the database still takes room. */
 function messagesOf({ batch: { observations, rejects, reports }, bytes = 0 }: Received): number {
   return Math.max(1, observations.length + rejects.length + reports.length, Math.floor(bytes / BYTES_OF_A_MESSAGE));
+}
+
+/**
+ * What is new goes before its kit's backlog. A status does not: it counts once the rows sent before it are committed, and
+ * what is new was sent before it or is not in it.
+ */
+function isLive({ observations, reports }: Batch): boolean {
+  return reports.length === 0 && observations.length > 0 && observations.every(({ replay }) => replay !== true);
 }
 
 function merge(batches: readonly Batch[]): Batch {

@@ -1,5 +1,5 @@
 // A queue that is emptied in turns, one item of each owner: whoever has much in it does not delay the others. Several may
-// take from it at the same time, and still what is one owner's is done in its order.
+// take from it at the same time, and still what is one owner's is done in its order, but for what may go ahead.
 
 /** What somebody has taken. */
 export interface Turn<T> {
@@ -11,6 +11,8 @@ export interface Turn<T> {
 export class FairQueue<T> {
   private readonly queues = new Map<string, T[]>();
   private readonly sizes = new Map<string, number>();
+  /** How many of an owner's first items went ahead. */
+  private readonly ahead = new Map<string, number>();
   private readonly served = new Set<string>();
   private total = 0;
 
@@ -25,10 +27,15 @@ export class FairQueue<T> {
     return this.sizes.get(owner) ?? 0;
   }
 
-  push(owner: string, item: T): void {
-    const queue = this.queues.get(owner);
-    if (queue === undefined) this.queues.set(owner, [item]);
-    else queue.push(item);
+  /** What goes ahead comes before all else of its owner, behind what went ahead before it. */
+  push(owner: string, item: T, goesAhead = false): void {
+    const queue = this.queues.get(owner) ?? [];
+    this.queues.set(owner, queue);
+    const before = this.ahead.get(owner) ?? 0;
+    if (goesAhead) {
+      queue.splice(before, 0, item);
+      this.ahead.set(owner, before + 1);
+    } else queue.push(item);
     this.grow(owner, this.sizeOfItem(item));
   }
 
@@ -67,6 +74,8 @@ export class FairQueue<T> {
       if (kept.length === items.length) continue;
       const left = items.filter((item) => !keeps(item));
       gone.push(...left);
+      const before = this.ahead.get(owner) ?? 0;
+      this.pass(owner, before - items.slice(0, before).filter(keeps).length);
       this.shrink(owner, left);
       if (kept.length === 0) this.queues.delete(owner);
       else this.queues.set(owner, kept);
@@ -78,8 +87,16 @@ export class FairQueue<T> {
   private serve(owner: string, items: T[], taken: number): void {
     this.served.add(owner);
     this.shrink(owner, items.splice(0, taken));
+    this.pass(owner, taken);
     this.queues.delete(owner);
     if (items.length > 0) this.queues.set(owner, items);
+  }
+
+  /** So many of its first are gone. */
+  private pass(owner: string, count: number): void {
+    const left = (this.ahead.get(owner) ?? 0) - count;
+    if (left > 0) this.ahead.set(owner, left);
+    else this.ahead.delete(owner);
   }
 
   private shrink(owner: string, gone: readonly T[]): void {

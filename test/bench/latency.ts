@@ -1,6 +1,7 @@
 // From a detection that DragonSync pushes to its row in PostgreSQL, as another client of the database sees it: 200 a second,
 // into the kit's own endpoint, over topics; alone, and while a backlog drains.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -45,7 +46,10 @@ async function measureWith(backlog: number): Promise<Bench> {
     yardstick: 'p99',
     target: 'p50 < 30 ms, p99 < 150 ms',
     reaches: ({ ours, yardstick }) => ours < 30 && yardstick < 150,
-    reason: 'two cores for the kit, the broker, the server, PostgreSQL and whoever measures',
+    reason:
+      backlog > 0
+        ? 'a live message waits in the server for the commit under way, of up to 500 of the backlog, and shares the next'
+        : 'two cores for the kit, the broker, the server, PostgreSQL and whoever measures',
     runs: 3,
     run: async () => {
       run += 1;
@@ -63,7 +67,8 @@ async function measureWith(backlog: number): Promise<Bench> {
 }
 
 async function latencies(folder: string, apiUrl: string, databaseUrl: string, backlog: number): Promise<Sample> {
-  const broker = await startMosquitto({ config: ['max_inflight_messages 0'] });
+  // As in config/mosquitto/.
+  const broker = await startMosquitto({ config: ['max_inflight_messages 0', 'set_tcp_nodelay true'] });
   const port = await freePort();
   const dragonsync = ['source = mqtt', `listen = 127.0.0.1:${port}`];
   const configFile = makeKit(folder, apiUrl, broker.port, [], { dragonsync });
@@ -72,6 +77,8 @@ async function latencies(folder: string, apiUrl: string, databaseUrl: string, ba
   const kit = new Program(['kit', '--config', configFile]);
   await listening(port, () => false);
   const dragonSync = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5 }, false);
+  // What DragonSync's own side of the connection holds back (40 ms, with a paho that leaves Nagle on) is not ours.
+  if (dragonSync.stream instanceof Socket) dragonSync.stream.setNoDelay(true);
   const watch = await RowWatch.open(databaseUrl);
   // The backlog drains from when the kit has found its server.
   await reached(counter, Math.max(1, backlog / 20));
@@ -143,7 +150,7 @@ class RowWatch {
   }
 
   async until(count: number): Promise<void> {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 120_000; // a machine that is too slow misses the target, and is no error
     while (this.seenAt.size < count && performance.now() < deadline) await delay(LOOK_MS);
   }
 

@@ -20,6 +20,21 @@ test('each owner is served in turn, in the order of what is its own', () => {
   assert.deepEqual(take(queue, 7, one), []);
 });
 
+test('what goes ahead comes before all else of its owner, in its own order, and before nothing of another', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'a3', 'b1']) queue.push(item.charAt(0), item);
+  queue.push('a', 'a-new-1', true);
+  queue.push('a', 'a-new-2', true);
+  queue.push('a', 'a4');
+  assert.deepEqual(take(queue, 7, one), ['a-new-1', 'b1', 'a-new-2', 'a1', 'a2', 'a3', 'a4']);
+  for (const item of ['a1', 'a2', 'a3', 'a4']) queue.push('a', item);
+  queue.push('a', 'a-new-3', true);
+  queue.push('a', 'a-new-4', true);
+  queue.keep((item) => item !== 'a-new-3' && item !== 'a2');
+  queue.push('a', 'a-new-5', true);
+  assert.deepEqual(take(queue, 9, one), ['a-new-4', 'a-new-5', 'a1', 'a3', 'a4']);
+});
+
 test('with more owners than there is room for, the next ones begin', () => {
   const queue = new FairQueue<string>();
   for (const owner of ['a', 'b', 'c', 'd', 'e']) for (const n of [1, 2]) queue.push(owner, `${owner}${n}`);
