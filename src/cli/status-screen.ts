@@ -1,5 +1,6 @@
 // A kit's state as a person reads it: on one screen of 80 x 24, whatever the ids in it are.
 import { printable } from '../base/printable.js';
+import { CLOCK_TOLERANCE_S } from '../schema/clock-offset.js';
 import { KINDS, type Kind } from '../schema/kinds.js';
 import type { Receivers } from '../schema/receivers.js';
 import type { KitStatus } from '../schema/status.js';
@@ -64,7 +65,18 @@ const INSECURE: [label: string, text: string] = [
   'the certificate of the broker is not checked (mqtt_tls_insecure)',
 ];
 
-function runningFacts({ counts, link, source, receivers = {} }: KitStatus): [label: string, text: string][] {
+/** What is within the tolerance is how GPS time comes. */
+function clockFacts(offsetS: number | null): [label: string, text: string][] {
+  if (offsetS === null || Math.abs(offsetS) < CLOCK_TOLERANCE_S) return [];
+  return [
+    [
+      'clock',
+      `${Math.abs(offsetS).toFixed(0)} s ${offsetS > 0 ? 'behind' : 'ahead of'} GPS time: corrected when it is sent`,
+    ],
+  ];
+}
+
+function runningFacts({ counts, link, source, receivers = {}, clock_offset_s }: KitStatus): [label: string, text: string][] {
   const served = link.served === true ? ', a server is there' : '';
   const wire = typeof link.wire === 'string' ? `, as ${link.wire}` : '';
   return [
@@ -74,6 +86,7 @@ function runningFacts({ counts, link, source, receivers = {} }: KitStatus): [lab
     ['delivery', `${link.delivery ?? '-'}${typeof link.store_id === 'string' ? `, to database ${link.store_id}` : ''}`],
     ['DragonSync', source.state],
     ...receiverFacts(receivers),
+    ...clockFacts(clock_offset_s),
     ...(link.tls_insecure === true ? [INSECURE] : []),
   ];
 }

@@ -80,10 +80,7 @@ export class KitClock {
 
   /** To be added to the times of this row, in seconds. */
   offsetOf(row: Pick<SpoolRow, 'id' | 'acceptedAtMs' | 'body'>): number {
-    const i = this.stretches.findLastIndex(({ fromId }) => fromId <= row.id);
-    const [before, own] = [this.stretches[i - 1], this.stretches[i]];
-    const stretch = own && before && isOfTheOneBefore(row, own, before) ? before : own;
-    return (stretch?.offsetMs ?? 0) / 1_000;
+    return offsetIn(this.stretches, row);
   }
 
   isWaiting(rowId: number): boolean {
@@ -209,6 +206,19 @@ function isOfTheOneBefore(row: Pick<SpoolRow, 'acceptedAtMs' | 'body'>, own: Str
   if (typeof observedS !== 'number') return false;
   const agoMs = row.acceptedAtMs - observedS * 1_000;
   return Math.abs(agoMs + before.bootedMs - own.bootedMs) < Math.abs(agoMs);
+}
+
+/** The same for whoever only looks into a spool: by what is known of its rows so far. */
+export function clockOffsetsOf(spool: Pick<Spool, 'note'>): KitClock['offsetOf'] {
+  const stretches = readStretches(spool.note(NOTE));
+  return (row) => offsetIn(stretches, row);
+}
+
+function offsetIn(stretches: readonly Stretch[], row: Pick<SpoolRow, 'id' | 'acceptedAtMs' | 'body'>): number {
+  const i = stretches.findLastIndex(({ fromId }) => fromId <= row.id);
+  const [before, own] = [stretches[i - 1], stretches[i]];
+  const stretch = own && before && isOfTheOneBefore(row, own, before) ? before : own;
+  return (stretch?.offsetMs ?? 0) / 1_000;
 }
 
 function giveUp(one: Stretch): void {

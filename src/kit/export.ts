@@ -1,10 +1,11 @@
 // The backlog as the lines of a file: what waits, what is handed over and what is set aside, each as it would be sent.
 import { SpoolError } from '../base/errors.js';
 import { VERSION } from '../base/version.js';
-import { ENVELOPE_VERSION, seal } from '../schema/envelope.js';
 import { EXPORT_VERSION, type ExportHeader, type ExportRow } from '../schema/export-file.js';
 import type { ExportedRow, SpoolView } from '../spool/spool.js';
 import { kindOf } from './classes.js';
+import { clockOffsetsOf } from './clock.js';
+import { type Outgoing, sealed } from './packets.js';
 
 const PAGE_ROWS = 200;
 
@@ -29,13 +30,14 @@ export function* exportLines(view: SpoolView, nowMs: number): Generator<string, 
     time: new Date(nowMs).toISOString(),
   };
   yield `${JSON.stringify(header)}\n`;
+  const sender = { kitId, clockOffsetOf: clockOffsetsOf(view) };
   const uptoId = view.lastId();
   let messages = 0;
   for (let afterId = 0; ; ) {
     const rows = view.readEverything(afterId, uptoId, PAGE_ROWS);
     const last = rows.at(-1);
     if (last === undefined) break;
-    yield rows.map((row) => lineOf(row, kitId)).join('');
+    yield rows.map((row) => lineOf(row, sender)).join('');
     messages += rows.length;
     afterId = last.id;
   }
@@ -43,12 +45,11 @@ export function* exportLines(view: SpoolView, nowMs: number): Generator<string, 
 }
 
 /** The message goes in as text: thousands of them need not be parsed for that. */
-function lineOf(row: ExportedRow, kitId: string): string {
-  const sink = { v: ENVELOPE_VERSION, epoch: row.epoch, seq: row.seq, replay: true } as const;
+function lineOf(row: ExportedRow, sender: Pick<Outgoing, 'kitId' | 'clockOffsetOf'>): string {
   const head: Omit<ExportRow, 'message'> = {
     kind: kindOf(row.class),
     state: row.reason !== null ? 'quarantined' : row.handedOver ? 'handed_over' : 'waiting',
     ...(row.reason === null ? {} : { reason: row.reason }),
   };
-  return `${JSON.stringify(head).slice(0, -1)},"message":${seal(row.body, kitId, sink)}}\n`;
+  return `${JSON.stringify(head).slice(0, -1)},"message":${sealed(sender, { row, replay: true })}}\n`;
 }

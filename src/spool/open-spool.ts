@@ -104,6 +104,7 @@ export function viewSpool(path: string, classes: readonly number[]): SpoolView {
     return {
       kitId: () => look(() => reader.meta('kit_id') as string | null),
       storeId: () => look(() => reader.meta('store_id') as string | null),
+      note: (name) => look(() => reader.note(name)),
       read: (afterId, uptoId, limit) => look(() => reader.read(afterId, uptoId, limit)),
       readEverything: (afterId, uptoId, limit) => look(() => reader.readEverything(afterId, uptoId, limit)),
       lastId: () => look(() => reader.lastId()),

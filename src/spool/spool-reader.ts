@@ -33,6 +33,10 @@ export class SpoolReader {
     return this.statements.value<string | number>(plans.GET_META, key) ?? null;
   }
 
+  note(name: string): string | null {
+    return this.meta(`note ${name}`) as string | null;
+  }
+
   lastId(): number {
     return this.statements.value<number>(plans.LAST_ID) ?? 0;
   }

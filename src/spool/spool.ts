@@ -160,7 +160,10 @@ export const RELEASE_ROWS = 500;
 
 /** What a spool tells without being taken for this process: it may be another's, or nobody's. */
 export interface SpoolView
-  extends Pick<Spool, 'kitId' | 'storeId' | 'read' | 'lastId' | 'quarantined' | 'ledger' | 'counts' | 'close'> {
+  extends Pick<
+    Spool,
+    'kitId' | 'storeId' | 'note' | 'read' | 'lastId' | 'quarantined' | 'ledger' | 'counts' | 'close'
+  > {
   /** What waits, what is handed over and what is set aside, in the order of acceptance. */
   readEverything(afterId: number, uptoId: number, limit: number): ExportedRow[];
 }

@@ -129,7 +129,7 @@ export class SqliteSpool implements Spool {
   }
 
   note(name: string): string | null {
-    return this.look(() => this.reader.meta(`note ${name}`)) as string | null;
+    return this.look(() => this.reader.note(name));
   }
 
   setNote(name: string, text: string): void {

@@ -16,7 +16,7 @@ function report(text: string, many: number): StatusReport {
     kit_id: text,
     version: text,
     time: text,
-    clock_offset_s: null,
+    clock_offset_s: many,
     opening: 'o',
     n: 1,
     ledger: [],
@@ -75,6 +75,17 @@ describe('the status screen', () => {
     assert.equal(lines.length, 23);
     const left = 30 - lines.filter((line) => line.startsWith('problem')).length;
     assert.equal(lines.at(-1), `           and ${left} more: dragonsink doctor, or status --json`);
+  });
+
+  test('says how far the clock is off, once it is more than GPS time is late by', () => {
+    const clock = (offsetS: number): string =>
+      statusScreen({ ...report('kit-1', 0), clock_offset_s: offsetS } as StatusReport, [], {
+        columns: 80,
+        rows: 23,
+      }).join('\n');
+    assert.match(clock(3_600.4), /^clock +3600 s behind GPS time/m);
+    assert.match(clock(-60), /^clock +60 s ahead of GPS time/m);
+    assert.doesNotMatch(clock(-2.5), /clock/);
   });
 
   test('of a kit that is not running shows what its spool knows', () => {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { KitClock } from '../../../src/kit/clock.js';
+import { exportLines } from '../../../src/kit/export.js';
+import type { SpoolView } from '../../../src/spool/spool.js';
 import { MemoryLog } from '../../fixtures/memory-log.js';
 
 const TRUTH_MS = Date.UTC(2026, 10, 23, 15, 30);
@@ -214,3 +216,25 @@ describe('a clock that goes wrong under way', () => {
     assertOffset(kit.clock.offsetS ?? 0, wrongMs);
   });
 });
+
+test('what is exported from the spool is corrected as it would be when it is sent', () => {
+  const wrongMs = TRUTH_MS - 300_000;
+  const kit = new TestClock(wrongMs);
+  const row = kit.accept();
+  kit.gps().wait(1_000);
+  const rows = [{ ...row, class: 0, epoch: '0000000100000001', seq: 1, handedOver: false, reason: null }];
+  const view = {
+    kitId: () => 'kit-1',
+    note: (name: string) => kit.notes.get(name) ?? null,
+    lastId: () => 1,
+    readEverything: (afterId: number) => rows.filter(({ id }) => id > afterId),
+  } as unknown as SpoolView;
+  const [, line = ''] = exportLinesOf(view);
+  const { message } = JSON.parse(line) as { message: { observed_at: number; sink: Record<string, unknown> } };
+  assertOffset(message.observed_at - Number(message.sink['observed_raw']), wrongMs);
+  assert.equal(message.sink['replay'], true);
+});
+
+function exportLinesOf(view: SpoolView): string[] {
+  return [...exportLines(view, TRUTH_MS)].join('').split('\n');
+}
