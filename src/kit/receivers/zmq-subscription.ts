@@ -1,5 +1,5 @@
 // zeromq's door: a subscription to a publisher on this machine. The package is optional, and loaded by whoever subscribes
-// first: it brings a thread and some megabytes, for which a kit without such publishers has no use.
+// first: a kit without such publishers has no use for its native part and its thread.
 
 export interface ZmqSubscription {
   close(): void;
