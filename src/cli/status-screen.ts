@@ -76,7 +76,13 @@ function clockFacts(offsetS: number | null): [label: string, text: string][] {
   ];
 }
 
-function runningFacts({ counts, link, source, receivers = {}, clock_offset_s }: KitStatus): [label: string, text: string][] {
+function runningFacts({
+  counts,
+  link,
+  source,
+  receivers = {},
+  clock_offset_s,
+}: KitStatus): [label: string, text: string][] {
   const served = link.served === true ? ', a server is there' : '';
   const wire = typeof link.wire === 'string' ? `, as ${link.wire}` : '';
   return [
