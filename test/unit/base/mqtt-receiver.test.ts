@@ -210,7 +210,8 @@ describe('a client that behaves badly', () => {
     for (let i = 0; i < 20; i += 1) await quiet.publishAsync('real', String(i), { qos: 1 });
     const meanwhile = heard.flood - before;
     assert.equal(heard.real, 20);
-    assert.ok(meanwhile > 0 && meanwhile < 20_000, `${meanwhile} of the flood meanwhile`);
+    assert.ok(meanwhile < 20_000, `${meanwhile} of the flood meanwhile`);
+    await eventually('more of the flood', () => heard.flood > before);
   });
 });
 

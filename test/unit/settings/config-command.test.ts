@@ -56,7 +56,7 @@ test('show prints every value and where it comes from', async (t) => {
   assert.equal(code, 0);
   assert.ok(stdout.includes(`(${config}:2)`));
   assert.match(stdout, /^mqtt_port = 1883 +\(default\)$/m);
-  assert.match(stdout, /^local_mqtt_port = 1 +\(.*:4, no effect in this version\)$/m);
+  assert.match(stdout, /^local_mqtt_port = 1 +\(.*:4\)$/m);
   assert.match(stdout, /^\[KIT\]$/m);
 });
 

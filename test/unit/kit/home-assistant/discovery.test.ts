@@ -1,7 +1,7 @@
 // What is announced to Home Assistant when, and what is taken back: one kit and two, on a broker in memory and a clock of
 // the test's own.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import type { JsonObject } from '../../../../src/base/json.js';
 import { classOf } from '../../../../src/kit/classes.js';
 import { MAX_DRONES } from '../../../../src/kit/home-assistant/announced.js';
@@ -14,6 +14,10 @@ const HOUR_MS = 3_600_000;
 const ONE = 'homeassistant/sensor/wardragon_drone_drone-1_main/config';
 const PLACE = 'homeassistant/device_tracker/wardragon_drone_drone-1/config';
 const PRESENCE = 'wardragon/drone/drone-1/availability';
+
+/** A kit that dies leaves its timer behind, which only the end of a process would take. */
+const begun: Discovery[] = [];
+after(() => Promise.all(begun.map((discovery) => discovery.end())));
 
 class TestKit {
   readonly log = new MemoryLog();
@@ -33,7 +37,7 @@ class TestKit {
   }
 
   private begin(): Discovery {
-    return new Discovery({
+    const discovery = new Discovery({
       names: { prefix: 'homeassistant', deviceBase: 'wardragon_drone' },
       topics: DEFAULT_TOPICS,
       expireMs: 24 * HOUR_MS,
@@ -48,6 +52,8 @@ class TestKit {
       now: () => this.nowMs,
       ...this.options,
     });
+    begun.push(discovery);
+    return discovery;
   }
 
   async connect(): Promise<this> {
