@@ -83,9 +83,19 @@ class TestKit {
   }
 
   async hear(id: string, fields: JsonObject = {}, isFirst = false): Promise<void> {
+    this.hearOne(id, fields, isFirst);
+    await settled();
+  }
+
+  /** Each once, one right after the other. */
+  async hearMany(count: number, name: string, isFirst = false): Promise<void> {
+    for (let i = 0; i < count; i += 1) this.hearOne(`${name}-${i}`, {}, isFirst);
+    for (let i = 0; i < 20; i += 1) await settled();
+  }
+
+  private hearOne(id: string, fields: JsonObject, isFirst: boolean): void {
     const body = JSON.stringify({ id, lat: 42.3, lon: -71, latitude: 42.3, longitude: -71, ...fields });
     this.accept('drone', id, body, isFirst);
-    await settled();
   }
 
   accept(kind: 'drone' | 'system', thing: string, body: string, isFirst = false): void {
@@ -322,7 +332,7 @@ describe('two kits', () => {
 describe('many drones', () => {
   test('beyond the limit are not announced, which is said once, and none that is here gives way', async () => {
     const kit = await kitOn();
-    for (let i = 0; i < MAX_DRONES + 50; i += 1) await kit.hear(`drone-${i}`);
+    await kit.hearMany(MAX_DRONES + 50, 'drone');
     assert.equal(kit.broker.kept('_main/config').length, MAX_DRONES);
     assert.equal(kit.log.lines.filter((line) => /which is the limit/.test(JSON.stringify(line))).length, 1);
     assert.deepEqual([kit.discovery.holds('drone-0'), kit.discovery.holds('drone-120')], [true, false]);
@@ -331,10 +341,10 @@ describe('many drones', () => {
 
   test('a new one takes the place of the one that has been gone for longest, now and then', async () => {
     const kit = await kitOn();
-    for (let i = 0; i < MAX_DRONES; i += 1) await kit.hear(`drone-${i}`);
+    await kit.hearMany(MAX_DRONES, 'drone');
     await kit.wait(61_000);
     await kit.hear('drone-0');
-    for (let i = 0; i < 1_000; i += 1) await kit.hear(`spoofed-${i}`);
+    await kit.hearMany(1_000, 'spoofed');
     assert.equal(kit.broker.kept('_main/config').length, MAX_DRONES);
     assert.deepEqual(kit.takenBack, ['drone-1']);
     await kit.cut();
@@ -342,7 +352,7 @@ describe('many drones', () => {
 
   test('of a flood of ids that are heard once none is announced', async () => {
     const kit = await kitOn();
-    for (let i = 0; i < 1_000; i += 1) await kit.hear(`spoofed-${i}`, {}, true);
+    await kit.hearMany(1_000, 'spoofed', true);
     assert.deepEqual(kit.broker.kept('spoofed'), []);
     await kit.cut();
   });
