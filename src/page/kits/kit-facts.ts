@@ -29,6 +29,7 @@ export function kitFacts(kit: Kit, nowMs: number): FactGroup[] {
   const groups = [contactOf(kit, nowMs)];
   if (kit.health !== null) groups.push(healthOf(kit.health, nowMs));
   if (kit.sink !== null) groups.push(spoolOf(kit.sink, nowMs), softwareOf(kit.sink, nowMs));
+  if (kit.sink !== null && kit.sink.receivers.length > 0) groups.push(radiosOf(kit.sink, nowMs));
   if (kit.ledger !== null) groups.push(ledgerOf(kit.ledger));
   return groups;
 }
@@ -114,6 +115,17 @@ function softwareOf(sink: NonNullable<Kit['sink']>, nowMs: number): FactGroup {
       foreign('link trouble', sink.link_problem),
       fact('said', ago(Date.parse(sink.said_at), nowMs)),
     ],
+  };
+}
+
+function radiosOf({ receivers }: NonNullable<Kit['sink']>, nowMs: number): FactGroup {
+  return {
+    title: 'Radios',
+    facts: receivers.map(({ name, enabled, state, last_message_at: lastAt, dropped }) => {
+      const heard = lastAt === null ? '' : `, heard ${ago(timeOf(lastAt), nowMs)}`;
+      const lost = dropped ? `, ${count(dropped)} dropped` : '';
+      return foreign(name, enabled ? `${state}${heard}${lost}` : 'not in use');
+    }),
   };
 }
 

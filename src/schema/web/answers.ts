@@ -50,6 +50,17 @@ export const problem = z.object({
 });
 export type Problem = z.infer<typeof problem>;
 
+/** A radio of a kit, as the program that decodes it reports (schema/receivers.ts). */
+const kitReceiver = z.object({
+  name: z.string(),
+  enabled: z.boolean(),
+  state: z.string(),
+  last_message_at: text,
+  messages: count.nullable(),
+  errors: count.nullable(),
+  dropped: count.nullable(),
+});
+
 /** What a kit says of itself in its status (schema/status.ts). */
 export const kitSink = z.object({
   version: z.string(),
@@ -74,6 +85,8 @@ export const kitSink = z.object({
   link_problem: text,
   tls_insecure: z.boolean(),
   source_state: z.string(),
+  /** Empty where nobody reports them. */
+  receivers: z.array(kitReceiver),
   /** [epoch milliseconds, messages waiting], the oldest first, of the last hour. */
   depth: z.array(z.tuple([z.number(), count])),
   /** Messages a minute by which the spool grows, over the last 5 minutes; below zero it drains. */

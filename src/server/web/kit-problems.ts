@@ -1,4 +1,5 @@
 // What is the matter with a kit, and what to do about it: errors first.
+import { isBroken } from '../../schema/receivers.js';
 import type { Kit, Problem } from '../../schema/web/answers.js';
 import type { Said } from './live/kit-sinks.js';
 
@@ -9,6 +10,8 @@ export type Examined = Omit<Kit, 'problems'>;
 const FRESH_MS = 600_000;
 const OLD_BACKLOG_MS = 600_000;
 const MANY_WAITING = 100;
+/** One that was added just now is asked within half a minute. */
+const FIRST_CONTACT_MS = 60_000;
 const CLOCK_S = 2;
 
 type Rule = (kit: Examined, said: Said | null, nowMs: number, status: string | null) => Problem | null;
@@ -20,7 +23,8 @@ const warning = (code: string, message: string, hint: string): Problem => ({
 });
 const many = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-const STATE: Rule = ({ kit_id, state, enabled, source, last_contact_at, api_url }, _, __, status) => {
+const STATE: Rule = (kit, _, nowMs, status) => {
+  const { kit_id, state, enabled, source, last_contact_at, created_at, api_url } = kit;
   if (!enabled && source === 'http') {
     return warning('disabled', 'it is disabled, and not polled', 'enable it, or remove it from the list');
   }
@@ -29,6 +33,7 @@ const STATE: Rule = ({ kit_id, state, enabled, source, last_contact_at, api_url 
     return error('api', message, 'test the address with Add kit: it says what answers there');
   }
   if (last_contact_at === null && state === 'offline') {
+    if (nowMs - Date.parse(created_at) < FIRST_CONTACT_MS) return null;
     const hint =
       api_url === null ? 'on the kit run: dragonsink doctor' : `is it on, and does ${api_url} answer from here?`;
     return error('offline', 'it was never heard', hint);
@@ -127,10 +132,23 @@ const LINK: readonly Rule[] = [
   },
   ({ sink, state }) => {
     if (sink === null || state === 'offline' || GOOD_SOURCE.has(sink.source_state)) return null;
+    const known = HALF_A_SOURCE[sink.source_state];
+    if (known !== undefined) return warning('source', known, 'on the kit: dragonsink doctor');
     const message = `it hears nothing from DragonSync (${sink.source_state})`;
     return error('source', message, 'on the kit: systemctl status dragonsync, and dragonsink doctor');
   },
+  ({ sink, state }) => {
+    const broken = state === 'offline' ? [] : (sink?.receivers ?? []).filter(isBroken);
+    if (broken.length === 0) return null;
+    const names = broken.map(({ name, state: how }) => `${name} (${how})`).join(', ');
+    const hint = 'is its antenna and its USB plug in? On the kit: dragonsink status, and the service that decodes it';
+    return error('receiver', `a radio of it hears nothing: ${names}`, hint);
+  },
 ];
+const HALF_A_SOURCE: Readonly<Record<string, string>> = {
+  polling: 'DragonSync pushes nothing to it over MQTT: its API is asked, with the delay that this has',
+  'api-down': 'DragonSync pushes to it, but its API does not answer: no aircraft',
+};
 const GOOD_SOURCE = new Set(['ok', 'starting', 'rate-limited']);
 
 const reading = (read: (health: NonNullable<Kit['health']>) => Problem | null): Rule => {

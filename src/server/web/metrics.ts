@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../../base/version.js';
 import { KINDS, type Kind } from '../../schema/kinds.js';
+import { isBroken } from '../../schema/receivers.js';
 import type { Recorder } from '../recorder.js';
 import type { Batch, CommitResult } from '../store.js';
 import type { Health } from './health.js';
@@ -58,6 +59,7 @@ export class Metrics implements Recorder {
   private readonly kits = this.gauge('kit_last_contact_timestamp_seconds', 'When a kit was heard last.', ['kit']);
   /** The kits of `kits`, the one that has been quiet longest first. */
   private readonly contacts = new Map<string, number>();
+  private readonly brokenRadios = this.gauge('kit_receivers_broken', 'Radios in use that hear nothing.', ['kit']);
   private readonly queue = this.gauge('messages_waiting', 'Messages that wait for the database.', []);
   private readonly storeUp = this.gauge('store_up', 'Whether the database works.', []);
   private readonly brokerUp = this.gauge('broker_connected', 'Whether the broker is connected.', []);
@@ -121,6 +123,11 @@ export class Metrics implements Recorder {
       // A clock that runs ahead makes no negative ages.
       if (replay !== true) this.ages.observe({ kind }, Math.max(0, nowUs - timeUs) / US_PER_S);
     }
+    for (const { kitId, receivers } of batch.reports) {
+      if (receivers === undefined) continue;
+      this.heard(kitId, nowUs);
+      this.brokenRadios.set({ kit: kitId }, receivers.filter(isBroken).length);
+    }
     for (const { kitId, atUs, online } of batch.contacts) {
       if (!online) continue;
       this.waits.observe(Math.max(0, nowUs - atUs) / US_PER_S);
@@ -157,6 +164,7 @@ export class Metrics implements Recorder {
     for (const quietest of this.contacts.keys()) {
       this.contacts.delete(quietest);
       this.kits.remove({ kit: quietest });
+      this.brokenRadios.remove({ kit: quietest });
       return;
     }
   }

@@ -1,6 +1,7 @@
 // How kits are shown: what is known of each put together, what is the matter first, and what was last known in an outage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Receivers } from '../../../../src/schema/receivers.js';
 import type { KitStatus } from '../../../../src/schema/status.js';
 import { kit as kitSchema } from '../../../../src/schema/web/answers.js';
 import type { Kit } from '../../../../src/server/kits.js';
@@ -13,7 +14,7 @@ const NOW_MS = Date.parse('2026-11-23T15:30:00Z');
 
 function kit(kitId: string, over: Partial<Kit> = {}): Kit {
   const known = { name: kitId, location: null, apiUrl: null, source: 'mqtt', status: 'online', enabled: true };
-  return { kitId, ...known, lastSeenUs: (NOW_MS - 1_000) * 1_000, createdUs: NOW_MS * 1_000, ...over };
+  return { kitId, ...known, lastSeenUs: (NOW_MS - 1_000) * 1_000, createdUs: (NOW_MS - 3_600_000) * 1_000, ...over };
 }
 
 function health(kitId: string, over: Partial<HealthRow> = {}): HealthRow {
@@ -69,7 +70,7 @@ function readsOf(given: Given, asked: string[] = []): Reads {
 
 function status(
   n: number,
-  over: { waiting?: number; delivered?: number; link?: object; source?: string } = {},
+  over: { waiting?: number; delivered?: number; link?: object; source?: string; receivers?: Receivers } = {},
 ): KitStatus {
   const spool = { waiting: over.waiting ?? 0, handed_over: 0, bytes: 4_096, oldest_at: null };
   const counted = { accepted: 0, resent: 0, refused: 0, evicted: {}, evicted_handed_over: {} };
@@ -86,6 +87,7 @@ function status(
     ...{ ledger: [], spool, counts: { ...counted, delivered: over.delivered ?? 0 } },
     link: { connected: true, reconnects: 0, ...over.link },
     source: { state: over.source ?? 'ok' },
+    ...(over.receivers === undefined ? {} : { receivers: over.receivers }),
   };
 }
 
@@ -160,6 +162,12 @@ describe('a kit', () => {
       'offline',
       ['error offline'],
     ],
+    [
+      'added just now',
+      { lastSeenUs: null, status: 'offline', source: 'http', apiUrl: 'http://x', createdUs: NOW_MS * 1_000 },
+      'offline',
+      [],
+    ],
     ['disabled', { ...silent(9_999), enabled: false, source: 'http' }, 'offline', ['warning disabled']],
   ];
   for (const [what, over, state, problems] of states) {
@@ -184,6 +192,19 @@ describe('a kit', () => {
       ...['error store-conflict', 'error deaf', 'error denied', 'error source'],
       'warning insecure',
     ]);
+    const radio = { enabled: true, state: 'connected', last_message_at: null, messages: 9, errors: 0, dropped: 0 };
+    const receivers = {
+      wifi: radio,
+      ble: { ...radio, state: 'dead' },
+      sdr: { ...radio, enabled: false, state: 'dead' },
+    };
+    sinks.take(status(2, { source: 'polling', receivers }), NOW_MS);
+    const [deadRadio, ...others] = (await shown({ kits: [kit('A')] }, sinks)).kits[0]?.problems ?? [];
+    assert.match(deadRadio?.message ?? '', /: ble \(dead\)$/);
+    assert.deepEqual(
+      others.map(({ severity, code }) => `${severity} ${code}`),
+      ['warning source'],
+    );
     const hot = health('A', { disk_percent: 98, temp_cpu: 90, memory_percent: 99, cpu_percent: 100 });
     assert.deepEqual(await problemsOf({ kits: [kit('A')], health: [hot] }), [
       ...['error disk', 'warning temperature', 'warning memory', 'warning cpu'],
