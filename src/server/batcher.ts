@@ -6,7 +6,7 @@ import { type BackoffOptions, sleep } from '../base/backoff.js';
 import type { Logger } from '../base/log.js';
 import { Committer } from './committer.js';
 import { addCounts, noCounts } from './counts.js';
-import { FairQueue, type Turn } from './fair-queue.js';
+import { FairQueue, type Place, type Turn } from './fair-queue.js';
 import { MAX_WAITING_OF_KIT, ownerOf, Quota } from './quota.js';
 import { type Recorder, SILENT } from './recorder.js';
 import { RejectAllowance } from './reject-allowance.js';
@@ -100,7 +100,7 @@ export class Batcher {
       this.drop(received);
       return undefined;
     }
-    this.waiting.push(owner, received, isLive(received.batch));
+    this.waiting.push(owner, received, placeOf(received.batch));
     this.recorder.waiting(this.waiting.size);
     if (comesOnce) this.waitingOnce += messagesOf(received);
     this.begin();
@@ -210,11 +210,13 @@ function messagesOf({ batch: { observations, rejects, reports }, bytes = 0 }: Re
 }
 
 /**
- * What is new goes before its kit's backlog. A status does not: it counts once the rows sent before it are committed, and
- * what is new was sent before it or is not in it.
+ * What is new goes before its kit's backlog. A status goes behind all that was sent before it, for it counts once those rows
+ * are committed.
  */
-function isLive({ observations, reports }: Batch): boolean {
-  return reports.length === 0 && observations.length > 0 && observations.every(({ replay }) => replay !== true);
+function placeOf({ observations, reports }: Batch): Place {
+  if (reports.length > 0) return 'behind all';
+  const isLive = observations.length > 0 && observations.every(({ replay }) => replay !== true);
+  return isLive ? 'ahead' : 'in turn';
 }
 
 function merge(batches: readonly Batch[]): Batch {

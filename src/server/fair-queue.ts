@@ -1,5 +1,6 @@
 // A queue that is emptied in turns, one item of each owner: whoever has much in it does not delay the others. Several may
-// take from it at the same time, and still what is one owner's is done in its order, but for what may go ahead.
+// take from it at the same time, and still what is one owner's is done in its order, but for what may go ahead: that leaves
+// a quarter of its owner's turns to the rest, so that the rest moves however much goes ahead.
 
 /** What somebody has taken. */
 export interface Turn<T> {
@@ -8,11 +9,22 @@ export interface Turn<T> {
   done(): void;
 }
 
+/** Ahead of the rest of its owner; in its turn; or in its turn, and behind all that came before it, ahead or not. */
+export type Place = 'ahead' | 'in turn' | 'behind all';
+
+interface Line<T> {
+  ahead: T[];
+  rest: T[];
+  /** How many went ahead since one of the rest was taken. */
+  inARow: number;
+}
+
+/** Then one of the rest is taken. */
+const MAX_IN_A_ROW = 3;
+
 export class FairQueue<T> {
-  private readonly queues = new Map<string, T[]>();
+  private readonly lines = new Map<string, Line<T>>();
   private readonly sizes = new Map<string, number>();
-  /** How many of an owner's first items went ahead. */
-  private readonly ahead = new Map<string, number>();
   private readonly served = new Set<string>();
   private total = 0;
 
@@ -27,15 +39,11 @@ export class FairQueue<T> {
     return this.sizes.get(owner) ?? 0;
   }
 
-  /** What goes ahead comes before all else of its owner, behind what went ahead before it. */
-  push(owner: string, item: T, goesAhead = false): void {
-    const queue = this.queues.get(owner) ?? [];
-    this.queues.set(owner, queue);
-    const before = this.ahead.get(owner) ?? 0;
-    if (goesAhead) {
-      queue.splice(before, 0, item);
-      this.ahead.set(owner, before + 1);
-    } else queue.push(item);
+  push(owner: string, item: T, place: Place = 'in turn'): void {
+    const line = this.lines.get(owner) ?? { ahead: [], rest: [], inARow: 0 };
+    this.lines.set(owner, line);
+    if (place === 'behind all') line.rest.push(...line.ahead.splice(0));
+    (place === 'ahead' ? line.ahead : line.rest).push(item);
     this.grow(owner, this.sizeOfItem(item));
   }
 
@@ -45,58 +53,47 @@ export class FairQueue<T> {
    */
   take(limit: number, costOf: (item: T) => number): Turn<T> {
     const taken: T[] = [];
-    const free = [...this.queues].filter(([owner]) => !this.served.has(owner));
+    const free = [...this.lines].filter(([owner]) => !this.served.has(owner));
     const mine = this.total > limit ? free.slice(0, Math.ceil(free.length / 2)) : free;
-    const turns = mine.map(([owner, items]) => ({ owner, items, next: 0 }));
+    const turns = mine.map(([owner, line]) => ({ owner, line, ahead: 0, rest: 0 }));
     let cost = 0;
     let before = -1;
     while (before < taken.length && cost < limit) {
       before = taken.length;
       for (const turn of turns) {
         if (cost >= limit) break;
-        const item = turn.items[turn.next];
+        const item = nextOf(turn);
         if (item === undefined) continue;
-        turn.next += 1;
         taken.push(item);
         cost += costOf(item);
       }
     }
-    const owners = turns.filter(({ next }) => next > 0);
-    for (const { owner, items, next } of owners) this.serve(owner, items, next);
+    const owners = turns.filter(({ ahead, rest }) => ahead + rest > 0);
+    for (const { owner, line, ahead, rest } of owners) this.serve(owner, line, ahead, rest);
     return { items: taken, done: () => owners.forEach(({ owner }) => void this.served.delete(owner)) };
   }
 
   /** Returns those that are let go. */
   keep(keeps: (item: T) => boolean): T[] {
     const gone: T[] = [];
-    for (const [owner, items] of [...this.queues]) {
-      const kept = items.filter(keeps);
-      if (kept.length === items.length) continue;
-      const left = items.filter((item) => !keeps(item));
+    for (const [owner, line] of [...this.lines]) {
+      const left = [...line.ahead, ...line.rest].filter((item) => !keeps(item));
+      if (left.length === 0) continue;
       gone.push(...left);
-      const before = this.ahead.get(owner) ?? 0;
-      this.pass(owner, before - items.slice(0, before).filter(keeps).length);
       this.shrink(owner, left);
-      if (kept.length === 0) this.queues.delete(owner);
-      else this.queues.set(owner, kept);
+      line.ahead = line.ahead.filter(keeps);
+      line.rest = line.rest.filter(keeps);
+      if (isEmpty(line)) this.lines.delete(owner);
     }
     return gone;
   }
 
   /** Who was served stands behind the others: with more owners than a batch has room for, each gets its turn. */
-  private serve(owner: string, items: T[], taken: number): void {
+  private serve(owner: string, line: Line<T>, ahead: number, rest: number): void {
     this.served.add(owner);
-    this.shrink(owner, items.splice(0, taken));
-    this.pass(owner, taken);
-    this.queues.delete(owner);
-    if (items.length > 0) this.queues.set(owner, items);
-  }
-
-  /** So many of its first are gone. */
-  private pass(owner: string, count: number): void {
-    const left = (this.ahead.get(owner) ?? 0) - count;
-    if (left > 0) this.ahead.set(owner, left);
-    else this.ahead.delete(owner);
+    this.shrink(owner, [...line.ahead.splice(0, ahead), ...line.rest.splice(0, rest)]);
+    this.lines.delete(owner);
+    if (!isEmpty(line)) this.lines.set(owner, line);
   }
 
   private shrink(owner: string, gone: readonly T[]): void {
@@ -109,4 +106,23 @@ export class FairQueue<T> {
     if (size > 0) this.sizes.set(owner, size);
     else this.sizes.delete(owner);
   }
+}
+
+/** The next item of an owner, of which so many of both sorts were taken in this turn. */
+function nextOf<T>(turn: { readonly line: Line<T>; ahead: number; rest: number }): T | undefined {
+  const { line, ahead, rest } = turn;
+  const isRestThere = rest < line.rest.length;
+  if (ahead < line.ahead.length && !(isRestThere && line.inARow >= MAX_IN_A_ROW)) {
+    turn.ahead += 1;
+    line.inARow += 1;
+    return line.ahead[ahead];
+  }
+  if (!isRestThere) return undefined;
+  turn.rest += 1;
+  line.inARow = 0;
+  return line.rest[rest];
+}
+
+function isEmpty({ ahead, rest }: Pick<Line<unknown>, 'ahead' | 'rest'>): boolean {
+  return ahead.length + rest.length === 0;
 }

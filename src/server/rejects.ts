@@ -38,8 +38,8 @@ export interface Rejects {
    * @throws StoreError as `Store.commit` does; then nothing has changed.
    */
   store(reject: StoredReject, observations: readonly Observation[]): Promise<StoredOutcome | null>;
-  /** By so many seconds this kit's clock was behind, when it last said that it is wrong; null when it never did. */
-  clockOffsetS(kitId: string): Promise<number | null>;
+  /** By so many seconds this kit's clock was behind in that epoch, as it last said; null when it never did. */
+  clockOffsetS(kitId: string, epoch: string): Promise<number | null>;
   /** Puts why it still can't be stored. */
   explain(id: number, reason: string, detail: string): Promise<void>;
 }
@@ -88,8 +88,8 @@ async function withClockPutRight(
   nowUs: number,
   { rejects: [refused] }: Batch,
 ): Promise<Batch | null> {
-  if (refused?.reason !== 'time' || refused.kitId === null || refused.kind === null) return null;
-  const offsetS = await rejects.clockOffsetS(refused.kitId);
+  if (refused?.reason !== 'time' || refused.kitId === null || refused.identity === null) return null;
+  const offsetS = await rejects.clockOffsetS(refused.kitId, refused.identity.epoch);
   const message = offsetS === null ? null : parseJson(payload.toString());
   const corrected = isObject(message) ? withClockOffset(message, offsetS ?? 0) : null;
   if (corrected === null) return null;

@@ -5,7 +5,7 @@ import { sleep } from '../../base/backoff.js';
 import { toError } from '../../base/errors.js';
 import { parseJson } from '../../base/json.js';
 import type { Logger } from '../../base/log.js';
-import type { Receivers } from '../../schema/receivers.js';
+import { MAX_RECEIVERS, type Receivers } from '../../schema/receivers.js';
 import { readHealth } from './health.js';
 import { subscribeZmq, type ZmqSubscription } from './zmq-subscription.js';
 
@@ -49,7 +49,8 @@ export class ReceiverWatch {
   /** Undefined before anything was reported: most kits have no such programs. */
   current(): Receivers | undefined {
     if (this.reports.size === 0) return undefined;
-    return Object.assign({}, ...[...this.reports.values()].map((report) => this.asOfNow(report)));
+    const all = [...this.reports.values()].flatMap((report) => Object.entries(this.asOfNow(report)));
+    return Object.fromEntries(all.slice(0, MAX_RECEIVERS));
   }
 
   private asOfNow({ receivers, atMs }: Report): Receivers {

@@ -1,4 +1,5 @@
 // Everything that is known of one kit, in groups of names and values.
+import { CLOCK_TOLERANCE_S } from '../../schema/clock-offset.js';
 import type { Kit } from '../../schema/web/answers.js';
 import type { Fact } from '../facts.js';
 import { ago, bytes, count, duration, NONE, number, percent, position } from '../format.js';
@@ -131,7 +132,7 @@ function radiosOf({ receivers }: NonNullable<Kit['sink']>, nowMs: number): FactG
 
 function clockOf(offsetS: number | null): string {
   if (offsetS === null) return NONE;
-  return Math.abs(offsetS) < 1 ? 'right' : `${number(Math.abs(offsetS), 0, 's')} off`;
+  return Math.abs(offsetS) < CLOCK_TOLERANCE_S ? 'right' : `${number(Math.abs(offsetS), 0, 's')} off`;
 }
 
 function ledgerOf(ledger: NonNullable<Kit['ledger']>): FactGroup {

@@ -5,6 +5,7 @@ import type { OpeningRow, ReportingKit } from './transaction.js';
 
 /** So many openings before the newest are remembered; an older one that still comes would be taken for a new one. */
 const MAX_SUPERSEDED = 64;
+const MAX_OFFSETS = 20;
 
 export interface Heard {
   /** Those that count, in the order in which they came. */
@@ -38,19 +39,32 @@ export function hear(stored: readonly OpeningRow[], reports: readonly KitReport[
 /** Null when it does not count. */
 function afterStatus(before: OpeningRow | undefined, report: KitReport): OpeningRow | null {
   const { kitId, opening, n } = report;
-  // Also when it is right by now: what came before that is tried with it again.
-  const clockOffsetS = report.clockOffsetS ?? before?.clockOffsetS ?? null;
+  const clockOffsets = withOffset(before?.clockOffsets ?? {}, report);
   if (before?.opening === opening) {
     if (n <= before.n) return null;
     const listing = nextPart(before, report);
     const listed = before.listed || (listing !== null && listing.part === listing.of);
-    return { ...before, n, listing, listed, clockOffsetS };
+    return { ...before, n, listing, listed, clockOffsets };
   }
   if (before?.superseded.includes(opening)) return null;
   const superseded = before === undefined ? [] : [...before.superseded, before.opening].slice(-MAX_SUPERSEDED);
   const listing = nextPart(undefined, report);
   const listed = listing !== null && listing.part === listing.of;
-  return { kitId, opening, n, listing, listed, superseded, clockOffsetS };
+  return { kitId, opening, n, listing, listed, superseded, clockOffsets };
+}
+
+/**
+ * Also once the clock is right: what came before that is tried with it again. An offset is that of the epoch in which it is
+ * said: another boot began with another wrong time.
+ */
+function withOffset(
+  known: OpeningRow['clockOffsets'],
+  { clockOffsetS, streams }: KitReport,
+): OpeningRow['clockOffsets'] {
+  const newest = streams.map(({ epoch }) => epoch).sort().at(-1); // biome-ignore format: short
+  if (clockOffsetS === undefined || newest === undefined) return known;
+  const all = Object.entries({ ...known, [newest]: clockOffsetS }).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(all.slice(-MAX_OFFSETS));
 }
 
 /** A part counts when the one before it was the status before it: else some streams of the listing were not heard. */

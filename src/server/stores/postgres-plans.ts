@@ -58,14 +58,14 @@ export const PUT_LEDGERS = `
     last_contact = excluded.last_contact`;
 
 export const GET_OPENINGS = `
-  SELECT kit_id AS "kitId", opening, n, listing, listed, superseded, clock_offset_s AS "clockOffsetS" FROM ingest_openings
+  SELECT kit_id AS "kitId", opening, n, listing, listed, superseded, clock_offsets AS "clockOffsets" FROM ingest_openings
   WHERE kit_id IN (SELECT kit_id FROM ${rowsOf('kit_id text')})`;
 export const PUT_OPENINGS = `
-  INSERT INTO ingest_openings (kit_id, opening, n, listing, listed, superseded, clock_offset_s)
+  INSERT INTO ingest_openings (kit_id, opening, n, listing, listed, superseded, clock_offsets)
   SELECT * FROM ${rowsOf(`"kitId" text, opening text, n bigint, listing jsonb, listed boolean, superseded jsonb,
-    "clockOffsetS" double precision`)}
+    "clockOffsets" jsonb`)}
   ON CONFLICT (kit_id) DO UPDATE SET opening = excluded.opening, n = excluded.n, listing = excluded.listing,
-    listed = excluded.listed, superseded = excluded.superseded, clock_offset_s = excluded.clock_offset_s`;
+    listed = excluded.listed, superseded = excluded.superseded, clock_offsets = excluded.clock_offsets`;
 export const GET_REPORTS = `
   SELECT w.kit_id AS "kitId", w.epoch, w.kind, w.opening, w.floor, w.next, w.examined, w.evicted, w.quarantined, w.missing
   FROM ${rowsOf(STREAM_COLUMNS)}

@@ -16,7 +16,7 @@ const FIND = `SELECT ${COLUMNS} FROM ingest_rejects WHERE id = $1`;
 const COUNTS = `
   SELECT reason, count(*) AS n FROM ingest_rejects WHERE ${MATCHES} GROUP BY reason ORDER BY n DESC, reason`;
 const REMOVE = 'DELETE FROM ingest_rejects WHERE id = $1 RETURNING 1';
-const CLOCK_OFFSET = 'SELECT clock_offset_s AS s FROM ingest_openings WHERE kit_id = $1';
+const CLOCK_OFFSET = 'SELECT (clock_offsets->>$2)::float8 AS s FROM ingest_openings WHERE kit_id = $1';
 const EXPLAIN = 'UPDATE ingest_rejects SET reason = $2, detail = $3 WHERE id = $1';
 
 type Stored = Omit<StoredReject, 'identity'> & { [K in keyof Identity]: Identity[K] | null };
@@ -54,8 +54,8 @@ export class PostgresRejects implements Rejects {
     });
   }
 
-  async clockOffsetS(kitId: string): Promise<number | null> {
-    const [row] = await this.pool.query<{ s: number | null }>(CLOCK_OFFSET, [kitId]);
+  async clockOffsetS(kitId: string, epoch: string): Promise<number | null> {
+    const [row] = await this.pool.query<{ s: number | null }>(CLOCK_OFFSET, [kitId, epoch]);
     return row?.s ?? null;
   }
 

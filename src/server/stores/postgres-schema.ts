@@ -68,7 +68,7 @@ export async function makePostgresReports(query: Query): Promise<void> {
 
 /** By how much a kit said its clock is wrong. */
 export async function makePostgresClockOffset(query: Query): Promise<void> {
-  await query('ALTER TABLE ingest_openings ADD COLUMN IF NOT EXISTS clock_offset_s double precision');
+  await query("ALTER TABLE ingest_openings ADD COLUMN IF NOT EXISTS clock_offsets jsonb NOT NULL DEFAULT '{}'");
 }
 
 // Only ever added to by commits, so that none waits for another: an hour may be there many times.

@@ -73,16 +73,16 @@ export interface StoredOpening {
   readonly listing: string | null;
   readonly listed: number;
   readonly superseded: string;
-  readonly clock_offset_s: number | null;
+  readonly clock_offsets: string;
 }
 
 export function toOpening({ kit_id: kitId, listing, listed, superseded, ...row }: StoredOpening): OpeningRow {
-  const { opening, n, clock_offset_s: clockOffsetS } = row;
+  const { opening, n, clock_offsets: clockOffsets } = row;
   return {
     kitId,
     opening,
     n,
-    clockOffsetS,
+    clockOffsets: JSON.parse(clockOffsets) as OpeningRow['clockOffsets'],
     listing: listing === null ? null : (JSON.parse(listing) as OpeningRow['listing']),
     listed: listed === 1,
     superseded: JSON.parse(superseded) as string[],

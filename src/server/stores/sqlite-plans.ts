@@ -26,9 +26,9 @@ export const PUT_LEDGER = `
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export const GET_OPENING = `
-  SELECT kit_id, opening, n, listing, listed, superseded, clock_offset_s FROM ingest_openings WHERE kit_id = ?`;
+  SELECT kit_id, opening, n, listing, listed, superseded, clock_offsets FROM ingest_openings WHERE kit_id = ?`;
 export const PUT_OPENING = `
-  INSERT OR REPLACE INTO ingest_openings (kit_id, opening, n, listing, listed, superseded, clock_offset_s)
+  INSERT OR REPLACE INTO ingest_openings (kit_id, opening, n, listing, listed, superseded, clock_offsets)
   VALUES (?, ?, ?, ?, ?, ?, ?)`;
 export const GET_REPORT = `
   SELECT kit_id, epoch, kind, opening, floor, next, examined, evicted, quarantined, missing FROM ingest_reports

@@ -15,7 +15,7 @@ const AFTER = `SELECT ${COLUMNS} FROM ingest_rejects WHERE id > :id AND ${MATCHE
 const FIND = `SELECT ${COLUMNS} FROM ingest_rejects WHERE id = ?`;
 const COUNTS = `SELECT reason, count(*) AS n FROM ingest_rejects WHERE ${MATCHES} GROUP BY reason ORDER BY n DESC, reason`;
 const REMOVE = 'DELETE FROM ingest_rejects WHERE id = ?';
-const CLOCK_OFFSET = 'SELECT clock_offset_s FROM ingest_openings WHERE kit_id = ?';
+const CLOCK_OFFSET = 'SELECT clock_offsets ->> ? AS s FROM ingest_openings WHERE kit_id = ?';
 const EXPLAIN = 'UPDATE ingest_rejects SET reason = ?, detail = ? WHERE id = ?';
 
 interface Stored {
@@ -61,9 +61,9 @@ export class SqliteRejects implements Rejects {
     });
   }
 
-  async clockOffsetS(kitId: string): Promise<number | null> {
-    const row = await this.db.read(() => this.db.statement(CLOCK_OFFSET).get(kitId));
-    return (row as { clock_offset_s: number | null } | undefined)?.clock_offset_s ?? null;
+  async clockOffsetS(kitId: string, epoch: string): Promise<number | null> {
+    const row = await this.db.read(() => this.db.statement(CLOCK_OFFSET).get(`$."${epoch}"`, kitId));
+    return (row as { s: number | null } | undefined)?.s ?? null;
   }
 
   async explain(id: number, reason: string, detail: string): Promise<void> {

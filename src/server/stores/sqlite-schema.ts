@@ -45,8 +45,8 @@ export function sqliteTwins(hasColumn: (table: string, column: string) => boolea
 
 /** By how much a kit said its clock is wrong. */
 export function sqliteClockOffset(hasColumn: (table: string, column: string) => boolean): string[] {
-  if (hasColumn('ingest_openings', 'clock_offset_s')) return [];
-  return ['ALTER TABLE ingest_openings ADD COLUMN clock_offset_s REAL'];
+  if (hasColumn('ingest_openings', 'clock_offsets')) return [];
+  return ["ALTER TABLE ingest_openings ADD COLUMN clock_offsets TEXT NOT NULL DEFAULT '{}'"];
 }
 
 /** By the database's clock, in microseconds since 1970; rows of before do not know it. */

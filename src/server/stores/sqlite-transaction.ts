@@ -77,8 +77,13 @@ export class SqliteTransaction implements Transaction {
 
   async putOpenings(rows: readonly OpeningRow[]): Promise<void> {
     const put = this.db.statement(plans.PUT_OPENING);
-    for (const { kitId, opening, n, listing, listed, superseded, clockOffsetS } of rows) {
-      const told = [listing && JSON.stringify(listing), Number(listed), JSON.stringify(superseded), clockOffsetS];
+    for (const { kitId, opening, n, listing, listed, superseded, clockOffsets } of rows) {
+      const told = [
+        listing && JSON.stringify(listing),
+        Number(listed),
+        JSON.stringify(superseded),
+        JSON.stringify(clockOffsets),
+      ];
       put.run(kitId, opening, n, ...told);
     }
   }

@@ -44,8 +44,8 @@ export interface OpeningRow {
   readonly listed: boolean;
   /** The openings before, as far as they are remembered: what still comes of them is old. */
   readonly superseded: readonly string[];
-  /** By so many seconds the kit's clock was behind, when it last said that it is wrong; null when it never did. */
-  readonly clockOffsetS: number | null;
+  /** By so many seconds the kit's clock was behind in an epoch, as it last said in it; the newest epochs alone. */
+  readonly clockOffsets: Readonly<Record<string, number>>;
 }
 
 /** Known to be missing since, in microseconds since 1970. */

@@ -1,4 +1,5 @@
 // What is the matter with a kit, and what to do about it: errors first.
+import { CLOCK_TOLERANCE_S } from '../../schema/clock-offset.js';
 import { isBroken } from '../../schema/receivers.js';
 import type { Kit, Problem } from '../../schema/web/answers.js';
 import type { Said } from './live/kit-sinks.js';
@@ -12,7 +13,6 @@ const OLD_BACKLOG_MS = 600_000;
 const MANY_WAITING = 100;
 /** One that was added just now is asked within half a minute. */
 const FIRST_CONTACT_MS = 60_000;
-const CLOCK_S = 2;
 
 type Rule = (kit: Examined, said: Said | null, nowMs: number, status: string | null) => Problem | null;
 
@@ -97,7 +97,7 @@ const SPOOL: readonly Rule[] = [
   },
   ({ sink }) => {
     const offset = sink?.clock_offset_s ?? 0;
-    if (Math.abs(offset) <= CLOCK_S) return null;
+    if (Math.abs(offset) < CLOCK_TOLERANCE_S) return null;
     return warning('clock', `its clock is off by ${offset.toFixed(1)} s`, 'give it GPS time or NTP: timedatectl');
   },
 ];

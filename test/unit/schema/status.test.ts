@@ -65,6 +65,26 @@ describe('status', () => {
     }
   });
 
+  test('is taken without the radios when they make no sense: other programs report them', () => {
+    const leftOut = (receivers: unknown, why: string): void => {
+      assert.equal(kitStatus.parse({ ...STATUS, receivers }).receivers, undefined, why);
+    };
+    const radios = [
+      { state: 'Not A Word' },
+      { state: '' },
+      { enabled: 'yes' },
+      { messages: -1 },
+      { errors: 1.5 },
+      { dropped: undefined },
+    ];
+    for (const field of radios) {
+      leftOut({ wifi: { ...RECEIVER, ...field } }, JSON.stringify(field));
+    }
+    leftOut({ 'a\u0000b': RECEIVER }, 'a name with a NUL');
+    const crowd = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`radio-${i}`, RECEIVER]));
+    leftOut(crowd, 'more than sixteen');
+  });
+
   test('with a wrong field is refused', () => {
     for (const field of [{ v: 2 }, { n: -1 }, { n: 1.5 }, { clock_offset_s: '0' }, { opening: 7 }, { ledger: {} }]) {
       refused({ ...STATUS, ...field }, JSON.stringify(field));
@@ -80,20 +100,6 @@ describe('status', () => {
       { quarantined: null },
     ];
     for (const field of entries) refused({ ...STATUS, ledger: [{ ...ENTRY, ...field }] }, JSON.stringify(field));
-    const radios = [
-      { state: 'Not A Word' },
-      { state: '' },
-      { enabled: 'yes' },
-      { messages: -1 },
-      { errors: 1.5 },
-      { dropped: undefined },
-    ];
-    for (const field of radios) {
-      refused({ ...STATUS, receivers: { wifi: { ...RECEIVER, ...field } } }, JSON.stringify(field));
-    }
-    refused({ ...STATUS, receivers: { 'a\u0000b': RECEIVER } }, 'a name with a NUL');
-    const crowd = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`radio-${i}`, RECEIVER]));
-    refused({ ...STATUS, receivers: crowd }, 'more than sixteen');
     refused({ ...STATUS, counts: { ...STATUS.counts, evicted: { fpv: 1 } } }, 'evicted of no kind');
     refused({ ...STATUS, counts: { ...STATUS.counts, accepted: -1 } }, 'a negative count');
     for (const none of [null, undefined, [], 'status', 1]) refused(none, String(none));

@@ -23,16 +23,34 @@ test('each owner is served in turn, in the order of what is its own', () => {
 test('what goes ahead comes before all else of its owner, in its own order, and before nothing of another', () => {
   const queue = new FairQueue<string>();
   for (const item of ['a1', 'a2', 'a3', 'b1']) queue.push(item.charAt(0), item);
-  queue.push('a', 'a-new-1', true);
-  queue.push('a', 'a-new-2', true);
+  queue.push('a', 'a-new-1', 'ahead');
+  queue.push('a', 'a-new-2', 'ahead');
   queue.push('a', 'a4');
   assert.deepEqual(take(queue, 7, one), ['a-new-1', 'b1', 'a-new-2', 'a1', 'a2', 'a3', 'a4']);
   for (const item of ['a1', 'a2', 'a3', 'a4']) queue.push('a', item);
-  queue.push('a', 'a-new-3', true);
-  queue.push('a', 'a-new-4', true);
+  queue.push('a', 'a-new-3', 'ahead');
+  queue.push('a', 'a-new-4', 'ahead');
   queue.keep((item) => item !== 'a-new-3' && item !== 'a2');
-  queue.push('a', 'a-new-5', true);
+  queue.push('a', 'a-new-5', 'ahead');
   assert.deepEqual(take(queue, 9, one), ['a-new-4', 'a-new-5', 'a1', 'a3', 'a4']);
+});
+
+test('what goes ahead leaves every fourth turn to the rest, also over several takes', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'a3']) queue.push('a', item);
+  for (let n = 1; n <= 8; n += 1) queue.push('a', `new-${n}`, 'ahead');
+  const taken = [2, 3, 4].map((limit) => take(queue, limit, one));
+  assert.deepEqual(taken, [['new-1', 'new-2'], ['new-3', 'a1', 'new-4'], ['new-5', 'new-6', 'a2', 'new-7']]); // biome-ignore format: short
+});
+
+test('what stands behind all overtakes nothing that came before it', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2']) queue.push('a', item);
+  for (const item of ['new-1', 'new-2']) queue.push('a', item, 'ahead');
+  queue.push('a', 'status', 'behind all');
+  queue.push('a', 'new-3', 'ahead');
+  const taken = take(queue, 9, one);
+  assert.deepEqual(taken, ['new-3', 'a1', 'a2', 'new-1', 'new-2', 'status']);
 });
 
 test('with more owners than there is room for, the next ones begin', () => {

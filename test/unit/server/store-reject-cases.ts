@@ -6,7 +6,7 @@ import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
 import { Decoder } from '../../../src/server/decode.js';
 import { MAX_KEPT_BYTES, type Retried, retry, type StoredReject } from '../../../src/server/rejects.js';
 import type { Store } from '../../../src/server/store.js';
-import { at, batch, contact, drone, EPOCH, KIT, reject, signal, T0_US, whole } from './store-batches.js';
+import { at, batch, contact, drone, EPOCH, KIT, LATER_EPOCH, reject, signal, T0_US, whole } from './store-batches.js';
 import type { Build } from './store-harness.js';
 
 const NOW_US = T0_US + 60e6;
@@ -150,10 +150,14 @@ export function rejectCases(build: Build): void {
     const [other, found] = await store.rejects.newest({}, 10);
     ok(other !== undefined && found !== undefined);
     equal((await again(store, found)).reason, 'time', 'nothing is known yet');
-    const report = { kitId: KIT, opening: 'o', n: 1, listing: null, reconnects: 0, streams: [] };
-    await store.commit(whole({ reports: [{ ...report, clockOffsetS: T0_US / 1e6 - rawS }] }));
-    await store.commit(whole({ reports: [{ ...report, n: 2 }] })); // it was set meanwhile
-    equal(await store.rejects.clockOffsetS(KIT), T0_US / 1e6 - rawS);
+    const stream = { epoch: EPOCH, kind: 'drone', floor: 1, next: 2, evicted: [], quarantined: [] } as const;
+    const report = { kitId: KIT, opening: 'o', n: 1, listing: null, reconnects: 0, streams: [stream] };
+    const later = { ...report, opening: 'p', streams: [{ ...stream, epoch: LATER_EPOCH }] };
+    await store.commit(whole({ reports: [{ ...later, clockOffsetS: 9e8 }] }));
+    equal((await again(store, found)).reason, 'time', 'another boot began with another wrong time');
+    await store.commit(whole({ reports: [{ ...report, opening: 'q', clockOffsetS: T0_US / 1e6 - rawS }] }));
+    await store.commit(whole({ reports: [{ ...report, opening: 'q', n: 2 }] })); // it was set meanwhile
+    equal(await store.rejects.clockOffsetS(KIT, EPOCH), T0_US / 1e6 - rawS);
     equal((await again(store, found)).outcome, 'stored');
     equal((await again(store, other)).reason, 'time', 'another kit has another clock');
     const [row] = await harness.rows('drones');
