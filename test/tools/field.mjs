@@ -8,6 +8,7 @@ import {
   ensureBuild,
   ensureDependencies,
   ensureMosquitto,
+  ensurePostgres,
   filesBelow,
   MissingPart,
   ROOT,
@@ -43,6 +44,7 @@ runTool(() => {
   ensureDependencies();
   ensureBuild();
   ensureMosquitto();
+  ensurePostgres();
   run(process.execPath, [join(ROOT, 'test/tools/bundle.mjs')]);
   const named = process.argv.slice(2);
   const files =
