@@ -53,7 +53,7 @@ export class MapView implements PageView {
   private readonly kitPanel = new KitPanel(() => this.select(null));
   private readonly strip: TimeStrip;
   private readonly problem = el('p', { class: 'problem', role: 'alert' });
-  private readonly cut = el('p', { class: 'summary', role: 'status' });
+  private readonly cut = el('p', { class: 'cut', role: 'status' });
   private palette;
   private markers: Markers;
   private selected: string | null = null;
