@@ -6,7 +6,7 @@ import type { LiveState } from './live.js';
 import type { ServerView } from './server-watch.js';
 
 export interface Notice {
-  readonly id: 'stream' | 'broker' | 'database';
+  readonly id: 'stream' | 'broker' | 'database' | 'kits';
   readonly severity: 'error' | 'warning';
   readonly title: string;
   readonly text: string;
@@ -36,15 +36,22 @@ export function noticesOf(live: LiveState, server: ServerView, fleet: Fleet, now
       text: `The server has no MQTT broker (${broker.problem ?? 'not connected'}). Nothing new comes in; kits with dragonsink keep what they hear and send it afterwards. See to the broker.`,
     });
   }
-  if (answers && (database?.ok === false || fleet.problem !== null)) {
-    const why = database?.ok === false ? database.problem : fleet.problem;
-    const asOf =
-      fleet.asOfMs === null ? 'Nothing could be read yet.' : `The kits are shown as of ${clock(fleet.asOfMs)}.`;
+  const asOf =
+    fleet.asOfMs === null ? 'Nothing could be read yet.' : `The kits are shown as of ${clock(fleet.asOfMs)}.`;
+  if (answers && database?.ok === false) {
     found.push({
       id: 'database',
       severity: 'error',
       title: 'Database away',
-      text: `The server can't read and store (${why ?? 'no answer'}). ${asOf} Kits with dragonsink lose nothing: what they send is acknowledged only when it is stored. See to the database.`,
+      text: `The server can't read and store (${database.problem ?? 'no answer'}). ${asOf} Kits with dragonsink lose nothing: what they send is acknowledged only when it is stored. See to the database.`,
+    });
+  } else if (answers && fleet.problem !== null) {
+    // One read that failed is no outage.
+    found.push({
+      id: 'kits',
+      severity: 'warning',
+      title: 'Kits not up to date',
+      text: `The kit list could not be read: ${fleet.problem}. ${asOf} Trying again every 20 seconds.`,
     });
   }
   return found;

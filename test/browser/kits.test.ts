@@ -161,7 +161,8 @@ test('the kits', async (t) => {
       await dialog(page).getByLabel('API address').fill('http://127.0.0.1:1');
       await dialog(page).getByLabel('Kit id').fill('wardragon-AWAY');
       await dialog(page).getByRole('button', { name: 'Add', exact: true }).click();
-      await kit(page, 'wardragon-AWAY').locator('.problems li').first().waitFor({ timeout: 45_000 });
+      // One that was added just now has a minute to answer.
+      await kit(page, 'wardragon-AWAY').locator('.problems li').first().waitFor({ timeout: 90_000 });
       assert.match(
         await kit(page, 'wardragon-AWAY').locator('.problems li').first().innerText(),
         / → .{10,}/,

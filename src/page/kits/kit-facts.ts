@@ -141,7 +141,7 @@ function ledgerOf(ledger: NonNullable<Kit['ledger']>): FactGroup {
     facts: [
       fact('received', count(ledger.received)),
       fact('missing', count(ledger.missing)),
-      fact('waiting on the kit', count(ledger.waiting)),
+      fact('waiting (as of its last status)', count(ledger.waiting)),
       fact('duplicates refused', count(ledger.refused)),
       fact('merged', count(ledger.merged)),
       fact('evicted', count(ledger.evicted)),

@@ -32,7 +32,8 @@ export class KitGroups {
 
   private makeGroup(title: string): Group {
     const list = new FactList();
-    const chart = title === SPOOL ? this.depth.element : null;
+    const chart =
+      title === SPOOL ? el('p', { class: 'summary' }, this.depth.element, ' waiting over the last hour') : null;
     return { element: el('section', {}, el('h3', {}, title), list.element, chart), list };
   }
 }

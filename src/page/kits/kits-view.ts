@@ -72,7 +72,7 @@ export class KitsView implements View {
       return row.element;
     });
     setChildren(this.list, rows);
-    setText(this.summary, summaryOf(kits));
+    setText(this.summary, summaryOf(kits, this.isLive));
     this.empty.hidden = shown.length > 0;
     setText(this.empty, emptyWords(loaded, problem, kits.length));
   }
@@ -82,15 +82,17 @@ function matches({ kit_id, name, location }: Kit, wanted: string): boolean {
   return [kit_id, name ?? '', location ?? ''].some((text) => text.toLowerCase().includes(wanted));
 }
 
-function summaryOf(kits: readonly Kit[]): string {
+function summaryOf(kits: readonly Kit[], isLive: boolean): string {
   if (kits.length === 0) return '';
   const states = (['online', 'stale', 'offline'] as const)
     .map((state) => [kits.filter((kit) => kit.state === state).length, state] as const)
     .filter(([n]) => n > 0)
     .map(([n, state]) => `${n} ${state}`);
   const troubled = kits.filter(({ problems }) => problems.length > 0).length;
-  const attention = troubled === 0 ? 'none needs you' : `${troubled} ${troubled === 1 ? 'needs' : 'need'} you`;
-  return `${plural(kits.length, 'kit')}: ${states.join(', ')}; ${attention}`;
+  const known = `${plural(kits.length, 'kit')}: ${states.join(', ')}`;
+  // That nothing is wrong only news can say.
+  if (troubled === 0) return isLive ? `${known}; none needs you` : known;
+  return `${known}; ${troubled} ${troubled === 1 ? 'needs' : 'need'} you`;
 }
 
 function emptyWords(loaded: boolean, problem: string | null, kits: number): string {

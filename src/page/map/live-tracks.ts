@@ -3,9 +3,10 @@ import { type Api, toMessage } from '../api.js';
 import type { Live } from '../live.js';
 import { toWorld, type WorldPoint } from './mercator.js';
 import { addTrack, sightingOf, signalSighting } from './sightings.js';
+import { readSnapshot } from './snapshot.js';
 import { Tracks } from './tracks.js';
 
-const SNAPSHOT = { path: 60, limit: 500 };
+const PATH_POINTS = 60;
 /** Of a kit that moves; one that stands is heard here and there by its GPS. */
 const MOVED = 1e-7;
 const MAX_KIT_TRAIL = 200;
@@ -15,6 +16,8 @@ export class LiveTracks {
   readonly kitTrails = new Map<string, WorldPoint[]>();
   /** Why there is no snapshot; null when there is one. */
   problem: string | null = null;
+  /** What the snapshot did not have room for. */
+  cut = '';
 
   constructor(
     private readonly api: Api,
@@ -37,12 +40,10 @@ export class LiveTracks {
   /** Adds what was heard since `fromMs`: what the stream brought meanwhile is newer, and stays. */
   async read(fromMs: number): Promise<void> {
     try {
-      const [{ tracks }, { signals }] = await Promise.all([
-        this.api.tracks({ from: fromMs, ...SNAPSHOT }),
-        this.api.signals({ from: fromMs, limit: 500 }),
-      ]);
+      const { tracks, signals, cut } = await readSnapshot(this.api, { from: fromMs }, PATH_POINTS);
       for (const track of tracks) addTrack(this.tracks, track);
       for (const signal of signals) this.tracks.add(signalSighting(signal, false));
+      this.cut = cut;
       this.problem = null;
     } catch (thrown: unknown) {
       this.problem = toMessage(thrown);

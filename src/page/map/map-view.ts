@@ -53,6 +53,7 @@ export class MapView implements PageView {
   private readonly kitPanel = new KitPanel(() => this.select(null));
   private readonly strip: TimeStrip;
   private readonly problem = el('p', { class: 'problem', role: 'alert' });
+  private readonly cut = el('p', { class: 'cut', role: 'status' });
   private palette;
   private markers: Markers;
   private selected: string | null = null;
@@ -101,6 +102,7 @@ export class MapView implements PageView {
         button('Show all', () => this.showAll()),
       ),
       this.problem,
+      this.cut,
       el(
         'div',
         { class: 'map-frame' },
@@ -250,8 +252,9 @@ export class MapView implements PageView {
     this.findPlace();
     const nowMs = this.parts.moment.at.value ?? this.parts.nowMs();
     this.list.show(this.shownTracks(), this.selected, nowMs);
-    const problem = this.parts.moment.isNow ? this.liveTracks.problem : this.pastTracks.problem;
+    const { problem, cut } = this.parts.moment.isNow ? this.liveTracks : this.pastTracks;
     setText(this.problem, problem === null ? '' : `What was heard could not be read: ${problem}`);
+    setText(this.cut, cut);
     const track = this.selected === null ? null : this.tracks.get(this.selected);
     if (track === null) this.details.hide();
     else this.details.show(track, this.heardWith(track), this.isFollowing, (id) => this.kitName(id), nowMs);

@@ -1,14 +1,18 @@
 // What was in the air at a moment of the past, as the database has it by now: replays included.
 import { type Api, isAborted, toMessage } from '../api.js';
 import { addTrack, signalSighting } from './sightings.js';
+import { readSnapshot } from './snapshot.js';
 import { Tracks } from './tracks.js';
 
 /** Somebody drags: only where they stop is asked for. */
 const SETTLED_MS = 120;
+const PATH_POINTS = 120;
 
 export class PastTracks {
   tracks = new Tracks();
   problem: string | null = null;
+  /** What one answer did not have room for. */
+  cut = '';
   private asking: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -35,14 +39,12 @@ export class PastTracks {
     this.asking = asking;
     const range = { from: atMs - windowMs, to: atMs };
     try {
-      const [{ tracks }, { signals }] = await Promise.all([
-        this.api.tracks({ ...range, path: 120, limit: 500 }, asking.signal),
-        this.api.signals({ ...range, limit: 500 }, asking.signal),
-      ]);
+      const { tracks, signals, cut } = await readSnapshot(this.api, range, PATH_POINTS, asking.signal);
       const then = new Tracks();
       for (const track of tracks) addTrack(then, track);
       for (const signal of signals) then.add(signalSighting(signal, false));
       this.tracks = then;
+      this.cut = cut;
       this.problem = null;
     } catch (thrown: unknown) {
       if (isAborted(thrown)) return;

@@ -1,5 +1,6 @@
 // From the buckets of a history to what its charts show: sums by kind or kit, latencies, gaps, and what replays filled.
 import { type Kind, perKind } from '../../schema/kinds.js';
+import type { Kit } from '../../schema/web/answers.js';
 import type { HistoryView } from './history-view.js';
 
 export interface Rates {
@@ -69,9 +70,12 @@ export function latencies(view: HistoryView, kitId: string | null): Latencies {
   return { times, p50, max };
 }
 
-/** Each kit's steps, the oldest first. */
-export function lanes(view: HistoryView): Map<string, Cell[]> {
-  const found = new Map<string, Map<number, Cell>>();
+/** Of a kit that the server knows. */
+export type KnownKit = Pick<Kit, 'kit_id' | 'created_at'>;
+
+/** Each kit's steps, the oldest first; those that sent nothing have none. */
+export function lanes(view: HistoryView, kits: readonly KnownKit[]): Map<string, Cell[]> {
+  const found = new Map(kits.map(({ kit_id }) => [kit_id, new Map<number, Cell>()]));
   for (const { at, kit_id, messages, late } of view.buckets) {
     const cells = found.get(kit_id) ?? new Map<number, Cell>();
     found.set(kit_id, cells);
@@ -82,21 +86,25 @@ export function lanes(view: HistoryView): Map<string, Cell[]> {
   return new Map(sorted.map(([kitId, cells]) => [kitId, [...cells.values()].sort((one, other) => one.at - other.at)]));
 }
 
-/** Gaps between what a kit said and after it, and what replays filled; the newest first. */
-export function spans(view: HistoryView): Span[] {
-  const found = [...lanes(view)].flatMap(([kitId, cells]) => [
-    ...gaps(kitId, cells, view),
+/** Gaps before, between and after what a kit said, and what replays filled; the newest first. */
+export function spans(view: HistoryView, kits: readonly KnownKit[]): Span[] {
+  const createdMs = new Map(kits.map(({ kit_id, created_at }) => [kit_id, Date.parse(created_at)]));
+  const found = [...lanes(view, kits)].flatMap(([kitId, cells]) => [
+    ...gaps(kitId, cells, view, createdMs.get(kitId)),
     ...filled(kitId, cells, view),
   ]);
   return found.sort((one, other) => other.toMs - one.toMs);
 }
 
-function gaps(kitId: string, cells: readonly Cell[], { stepMs, toMs }: HistoryView): Span[] {
-  const ends = [...cells.slice(1).map(({ at }) => at), toMs];
-  return cells.flatMap(({ at }, i) => {
-    const fromMs = at + stepMs;
-    const end = ends[i] ?? toMs;
-    return end - fromMs < SHORTEST_GAP_MS ? [] : [{ kitId, what: 'gap' as const, fromMs, toMs: end, messages: 0 }];
+/** @param createdMs when it was first known of; a kit that is in no list any more misses nothing before it is heard. */
+function gaps(kitId: string, cells: readonly Cell[], view: HistoryView, createdMs?: number): Span[] {
+  if (!view.loaded) return [];
+  const begins = cells.map(({ at }) => at + view.stepMs);
+  const ends = [...cells.map(({ at }) => at), view.toMs];
+  const first = createdMs === undefined ? (ends[0] ?? view.toMs) : Math.max(view.fromMs, createdMs);
+  return [first, ...begins].flatMap((fromMs, i) => {
+    const toMs = ends[i] ?? view.toMs;
+    return toMs - fromMs < SHORTEST_GAP_MS ? [] : [{ kitId, what: 'gap' as const, fromMs, toMs, messages: 0 }];
   });
 }
 

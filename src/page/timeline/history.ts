@@ -22,6 +22,8 @@ export class History {
   private readonly buckets = new Map<string, Bucket>();
   private hours = 24;
   private started = false;
+  /** At least once. */
+  private asked = false;
 
   constructor(
     private readonly api: Api,
@@ -49,7 +51,10 @@ export class History {
     setInterval(() => {
       if (!document.hidden) void this.read();
     }, REREAD_MS);
-    void this.read();
+    // How coarse it has to be, the number of kits says.
+    this.fleet.fleet.watch(({ loaded }) => {
+      if (loaded && !this.asked) void this.read();
+    });
   }
 
   setHours(hours: number): void {
@@ -58,6 +63,7 @@ export class History {
   }
 
   private async read(): Promise<void> {
+    this.asked = true;
     const toMs = this.nowMs();
     const fromMs = toMs - this.hours * HOUR_MS;
     const minutes = this.hours * 60 * Math.max(1, this.fleet.fleet.value.kits.length);

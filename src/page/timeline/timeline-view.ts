@@ -117,8 +117,9 @@ export class TimelineView implements View {
   }
 
   private renderLanes(view: HistoryView, kitId: string | null): void {
-    const cells = new Map([...lanes(view)].filter(([id]) => kitId === null || id === kitId));
-    const found = spans(view).filter((span) => kitId === null || span.kitId === kitId);
+    const { kits } = this.parts.fleet.fleet.value;
+    const cells = new Map([...lanes(view, kits)].filter(([id]) => kitId === null || id === kitId));
+    const found = spans(view, kits).filter((span) => kitId === null || span.kitId === kitId);
     this.lanes.show(cells, found, view, (id) => this.kitName(id));
     const gaps = found.filter(({ what }) => what === 'gap').length;
     const filled = found.length - gaps;

@@ -25,28 +25,34 @@ export interface Question {
 export type Answer = { readonly id: number } & ({ readonly rows: object[] } | { readonly problem: string });
 
 interface Asked {
+  readonly question: Question;
   readonly answered: (rows: object[]) => void;
   readonly failed: (error: StoreError) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 export class SqliteReader implements Reader {
   readonly dialect = DIALECT;
+  /** The thread answers one after the other: the first is the one it is at. */
   private readonly asked = new Map<number, Asked>();
+  /** Of the one it is at: those that wait behind it have not had their time yet. */
+  private timer: NodeJS.Timeout | undefined;
   /** Begun with the first question: most servers are never looked at. */
   private thread: Worker | null = null;
   private lastId = 0;
 
-  constructor(private readonly path: string) {}
+  constructor(
+    private readonly path: string,
+    private readonly timeoutMs = TIMEOUT_MS,
+  ) {}
 
   rows<R extends object>(sql: string, values: readonly ReadValue[] = []): Promise<R[]> {
     return new Promise((resolve, reject) => {
       this.lastId += 1;
-      const id = this.lastId;
-      const timer = setTimeout(() => void this.end(`no answer within ${TIMEOUT_MS / 1_000} s`), TIMEOUT_MS);
-      this.asked.set(id, { answered: (rows) => resolve(rows as R[]), failed: reject, timer });
+      const question: Question = { id: this.lastId, sql, values };
+      this.asked.set(question.id, { question, answered: (rows) => resolve(rows as R[]), failed: reject });
       this.thread ??= this.begin();
-      this.thread.postMessage({ id, sql, values } satisfies Question);
+      this.thread.postMessage(question);
+      if (this.asked.size === 1) this.time();
     });
   }
 
@@ -66,21 +72,38 @@ export class SqliteReader implements Reader {
     const asked = this.asked.get(answer.id);
     if (asked === undefined) return;
     this.asked.delete(answer.id);
-    clearTimeout(asked.timer);
+    this.time();
     if ('rows' in answer) asked.answered(answer.rows);
     else asked.failed(this.error(answer.problem));
   }
 
-  /** A statement can't be ended but with its thread; the next question begins another one. */
+  /** Gives the question that is first by now its time. */
+  private time(): void {
+    clearTimeout(this.timer);
+    if (this.asked.size > 0) this.timer = setTimeout(() => void this.skip(), this.timeoutMs);
+  }
+
+  /** A statement can't be ended but with its thread: the questions behind it are asked in another one. */
+  private async skip(): Promise<void> {
+    const [first, ...others] = this.asked.values();
+    if (first === undefined) return;
+    this.asked.delete(first.question.id);
+    first.failed(this.error(`no answer within ${this.timeoutMs / 1_000} s`));
+    const { thread } = this;
+    this.thread = others.length > 0 ? this.begin() : null;
+    for (const { question } of others) this.thread?.postMessage(question);
+    this.time();
+    await thread?.terminate();
+  }
+
+  /** The next question begins another thread. */
   private async end(why: string, thread = this.thread): Promise<void> {
     if (thread === null || thread !== this.thread) return;
     this.thread = null;
+    clearTimeout(this.timer);
     const asked = [...this.asked.values()];
     this.asked.clear();
-    for (const { failed, timer } of asked) {
-      clearTimeout(timer);
-      failed(this.error(why));
-    }
+    for (const { failed } of asked) failed(this.error(why));
     await thread.terminate();
   }
 

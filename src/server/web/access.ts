@@ -48,8 +48,10 @@ export class Access {
   /** @throws HttpError when it shows a token that is wrong. */
   async identify(request: IncomingMessage): Promise<Visitor> {
     const { authorization, cookie } = request.headers;
-    if (authorization !== undefined) {
-      await this.check(request, /^Bearer (\S+)$/i.exec(authorization)?.[1] ?? '');
+    const bearer = /^Bearer\b(.*)$/i.exec(authorization ?? '')?.[1];
+    // A proxy forwards how one logs in to itself (Basic): that is none of ours.
+    if (bearer !== undefined) {
+      await this.check(request, bearer.trim());
       return OPERATOR;
     }
     const session = this.sessions.find(sessionIn(cookie) ?? '');

@@ -23,9 +23,14 @@ const warning = (code: string, message: string, hint: string): Problem => ({
 });
 const many = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
+/** Of an ISO 8601 time: to the minute, as one reads it. */
+function minuteOf(time: string | null): string {
+  return time === null ? 'long ago' : `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
 const STATE: Rule = (kit, _, nowMs, status) => {
   const { kit_id, state, enabled, source, last_contact_at, created_at, api_url } = kit;
-  if (!enabled && source === 'http') {
+  if (!enabled && (source === 'http' || (source === null && api_url !== null))) {
     return warning('disabled', 'it is disabled, and not polled', 'enable it, or remove it from the list');
   }
   if (status === 'error') {
@@ -41,14 +46,14 @@ const STATE: Rule = (kit, _, nowMs, status) => {
   if (state === 'stale') {
     return warning(
       'stale',
-      `not heard since ${last_contact_at}`,
+      `not heard since ${minuteOf(last_contact_at)}`,
       'it may have lost its power or its network: wait two minutes',
     );
   }
   if (state !== 'offline') return null;
   return error(
     'offline',
-    `not heard since ${last_contact_at}`,
+    `not heard since ${minuteOf(last_contact_at)}`,
     `is it on, and in a network? What it hears meanwhile waits in its spool. On the kit: dragonsink status; then: dragonsink ledger --kit ${kit_id}`,
   );
 };
@@ -63,19 +68,21 @@ const LEDGER: readonly Rule[] = [
       `which: dragonsink ledger --kit ${kit_id}. Was its disk or the database restored from a copy?`,
     );
   },
-  ({ ledger }) => {
-    if (ledger === null || ledger.evicted === 0) return null;
-    const message = `its spool was full: it gave up ${many(ledger.evicted, 'message')}`;
+  (_, said) => {
+    if (said?.evicting !== true) return null;
     return warning(
       'evicting',
-      message,
+      'its spool was full within the last 24 h: it gave messages up',
       'raise max_mb or max_age_h in [SPOOL] of its config.ini, or see to its network',
     );
   },
-  ({ ledger }) => {
-    if (ledger === null || ledger.quarantined === 0) return null;
-    const message = `it set aside ${many(ledger.quarantined, 'message')} that nobody takes`;
-    return warning('quarantined', message, 'which and why, on the kit: dragonsink spool list');
+  (_, said) => {
+    if (said?.quarantining !== true) return null;
+    return warning(
+      'quarantined',
+      'it set messages aside within the last 24 h that nobody takes',
+      'which and why, on the kit: dragonsink spool list',
+    );
   },
 ];
 
@@ -83,7 +90,7 @@ const SPOOL: readonly Rule[] = [
   ({ sink }, _, nowMs) => {
     if (sink === null || sink.waiting === 0 || sink.oldest_at === null) return null;
     if (!(nowMs - Date.parse(sink.oldest_at) > OLD_BACKLOG_MS)) return null;
-    const message = `${many(sink.waiting, 'message')} wait in its spool, the oldest since ${sink.oldest_at}`;
+    const message = `${many(sink.waiting, 'message')} wait in its spool, the oldest since ${minuteOf(sink.oldest_at)}`;
     return warning('old-backlog', message, 'they come when its link and the database keep up: see its trend');
   },
   ({ sink }) => {

@@ -1,4 +1,5 @@
 // Handlers about what was heard: tracks, signals, and how much of it when.
+import { KINDS } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
 import type { Heard, PathPoint, Track } from '../../schema/web/answers.js';
 import type { HeardRow, PathRow, Reads, Thing, TimeRange, TrackFilter, TrackKind, TrackRow } from '../reads.js';
@@ -50,9 +51,16 @@ export function trackHandlers(backend: Backend): Handlers<Names> {
     },
     timeline: async ({ query: { step, kit, ...asked } }) => {
       const range = rangeOf(asked, DAY_US, nowUs());
-      const leastS = (range.toUs - range.fromUs) / 1e6 / MAX_STEPS;
-      const step_s = Math.ceil(Math.max(step, leastS) / MINUTE_S) * MINUTE_S;
-      const rows = await readsOf(backend).buckets(range, step_s, kit, MAX_BUCKETS);
+      const lengthS = (range.toUs - range.fromUs) / 1e6;
+      const reads = readsOf(backend);
+      const kits = kit === undefined ? (await reads.kits()).length : 1;
+      let step_s = stepOf(step, lengthS, kits);
+      let rows = await reads.buckets(range, step_s, kit, MAX_BUCKETS + 1);
+      // Kits that were taken out of the list may have left rows. What were cut would look like an outage.
+      while (rows.length > MAX_BUCKETS && step_s < lengthS) {
+        step_s *= 2;
+        rows = await reads.buckets(range, step_s, kit, MAX_BUCKETS + 1);
+      }
       const noted = feed.minutes.sums(range.fromUs / 1_000 - step_s * 1_000, range.toUs / 1_000, step_s * 1_000);
       return {
         from: isoMicros(range.fromUs),
@@ -67,6 +75,14 @@ export function trackHandlers(backend: Backend): Handlers<Names> {
       };
     },
   };
+}
+
+/** The shortest from `leastS` on, in whole minutes, of which so many kits have no more buckets than are answered. */
+function stepOf(leastS: number, lengthS: number, kits: number): number {
+  const fitting = Math.floor(MAX_BUCKETS / (Math.max(1, kits) * KINDS.length));
+  // The first and the last one may reach beyond the range.
+  const steps = Math.max(1, Math.min(MAX_STEPS, fitting - 1));
+  return Math.ceil(Math.max(leastS, lengthS / steps) / MINUTE_S) * MINUTE_S;
 }
 
 async function tracksOf(reads: Reads, things: readonly Thing[], filter: TrackFilter, path: number): Promise<Track[]> {

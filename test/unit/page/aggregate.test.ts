@@ -52,7 +52,7 @@ describe('gaps and replays', () => {
   const filled = [bucket(0), bucket(1), bucket(5, { late: 1 }), bucket(6, { late: 1 }), bucket(7), bucket(12)];
 
   test('a gap is where a kit is silent between what it said, and after it', () => {
-    const gaps = spans(view(filled, 20)).filter(({ what }) => what === 'gap');
+    const gaps = spans(view(filled, 20), []).filter(({ what }) => what === 'gap');
     assert.deepEqual(
       gaps.map(({ fromMs, toMs }) => [fromMs / MINUTE, toMs / MINUTE]),
       [
@@ -64,18 +64,34 @@ describe('gaps and replays', () => {
   });
 
   test('a minute is none: messages do not come by the clock', () => {
-    assert.deepEqual(spans(view([bucket(0), bucket(2), bucket(3)], 4)), []);
+    assert.deepEqual(spans(view([bucket(0), bucket(2), bucket(3)], 4), []), []);
   });
 
   test('what a replay brought is one span, with its messages', () => {
     assert.deepEqual(
-      spans(view(filled, 12)).filter(({ what }) => what === 'filled'),
+      spans(view(filled, 12), []).filter(({ what }) => what === 'filled'),
       [{ kitId: 'k', what: 'filled', fromMs: 5 * MINUTE, toMs: 7 * MINUTE, messages: 2 }],
     );
   });
 
+  const known = (kit_id: string, minute: number) => ({ kit_id, created_at: new Date(minute * MINUTE).toISOString() });
+
+  test('a kit that the server knows is missed before its first word, and when it says none at all', () => {
+    const kits = [known('k', 2), known('silent', -60), known('new', 9)];
+    const seen = view([bucket(8), bucket(9)], 10);
+    assert.deepEqual(
+      spans(seen, kits).map(({ kitId, fromMs, toMs }) => [kitId, fromMs / MINUTE, toMs / MINUTE]),
+      [
+        ['silent', 0, 10],
+        ['k', 2, 8],
+      ],
+    );
+    assert.deepEqual(lanes(seen, kits).get('silent'), []);
+    assert.deepEqual(spans({ ...seen, loaded: false }, kits), [], 'nothing is known yet');
+  });
+
   test('each kit has a lane of its own', () => {
-    const found = lanes(view([bucket(0), bucket(0, { kind: 'system', late: 1 }), bucket(0, { kit_id: 'a' })], 1));
+    const found = lanes(view([bucket(0), bucket(0, { kind: 'system', late: 1 }), bucket(0, { kit_id: 'a' })], 1), []);
     assert.deepEqual([...found.keys()], ['a', 'k']);
     assert.deepEqual(found.get('k'), [{ at: 0, messages: 2, late: 1 }]);
   });

@@ -65,4 +65,12 @@ describe('notices', () => {
     const [never] = noticesOf(live, { ...well, database: down }, { ...fleet, asOfMs: null }, 1);
     assert.match(never?.text ?? '', /Nothing could be read yet/);
   });
+
+  test('a list of kits that could not be read is no database that is away', () => {
+    const stale = { ...fleet, problem: 'no answer within 3 s' };
+    const [notice, ...others] = noticesOf(live, well, stale, 1);
+    assert.deepEqual([notice?.id, notice?.severity, others], ['kits', 'warning', []]);
+    assert.match(notice?.text ?? '', /^The kit list could not be read: no answer within 3 s\. /);
+    assert.deepEqual(said(live, { ...well, database: { ok: false, problem: 'refused' } }, stale, 1), ['database']);
+  });
 });

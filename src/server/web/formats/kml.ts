@@ -23,9 +23,10 @@ function placemarks(track: WholeTrack): string {
   const about = Object.entries(data).map(([name, value]) => {
     return `<Data name="${escapeXml(name)}"><value>${escapeXml(value)}</value></Data>`;
   });
+  // In the order of KML's schema: the geometry is last.
   const path = points.length === 0 ? '' : trackOf(points);
   return [
-    `<Placemark><name>${escapeXml(id)}</name>${path}<ExtendedData>${about.join('')}</ExtendedData></Placemark>\n`,
+    `<Placemark><name>${escapeXml(id)}</name><ExtendedData>${about.join('')}</ExtendedData>${path}</Placemark>\n`,
     point(`pilot of ${id}`, latest.pilot_lat, latest.pilot_lon),
     point(`home of ${id}`, latest.home_lat, latest.home_lon),
   ].join('');
@@ -33,8 +34,13 @@ function placemarks(track: WholeTrack): string {
 
 function trackOf(points: readonly { time: string; lat: number; lon: number; alt: number | null }[]): string {
   const whens = points.map(({ time }) => `<when>${time}</when>`);
-  const coords = points.map(({ lat, lon, alt }) => `<gx:coord>${lon} ${lat} ${alt ?? 0}</gx:coord>`);
-  const mode = points.some(({ alt }) => alt !== null) ? 'absolute' : 'clampToGround';
+  // A height that was left out is that of before, and not the sea's.
+  let height = points.find(({ alt }) => alt !== null)?.alt ?? null;
+  const mode = height === null ? 'clampToGround' : 'absolute';
+  const coords = points.map(({ lat, lon, alt }) => {
+    height = alt ?? height;
+    return `<gx:coord>${lon} ${lat} ${height ?? 0}</gx:coord>`;
+  });
   return `<gx:Track><altitudeMode>${mode}</altitudeMode>${whens.join('')}${coords.join('')}</gx:Track>`;
 }
 

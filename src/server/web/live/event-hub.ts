@@ -102,7 +102,7 @@ export class EventHub {
     this.forget();
   }
 
-  /** Null when that is too long ago, or of another start. */
+  /** Null when that is too long ago or too much, or of another start. */
   private missedAfter(after: string | undefined): readonly Kept[] | null {
     // Whoever names none begins now, with a snapshot that is read later.
     if (after === undefined) return [];
@@ -111,7 +111,11 @@ export class EventHub {
     if (bootId !== this.bootId || !Number.isSafeInteger(n) || n > this.n) return null;
     if (!this.isWatched) return null;
     const first = this.kept[0]?.n ?? this.n + 1;
-    return n < first - 1 ? null : this.kept.slice(n - first + 1);
+    if (n < first - 1) return null;
+    const missed = this.kept.slice(n - first + 1);
+    const bytes = missed.reduce((sum, { frame }) => sum + frame.length, 0);
+    // A page on a slow link would be dropped at the next event, and come back for as much and more, without end.
+    return bytes > this.limits.behindBytes ? null : missed;
   }
 
   private keep(kept: Kept): void {

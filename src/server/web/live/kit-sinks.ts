@@ -11,10 +11,15 @@ const TREND_MS = 300_000;
 const SAMPLE_MS = 15_000;
 /** What the broker kept may be old; by a kit whose clock is near ours, that is known. */
 const OLD_MS = 120_000;
+/** Losses of longer ago are on record in the ledger, and ask for nothing any more. */
+const LOSING_MS = 86_400_000;
 
 export interface Said {
   readonly sink: KitSink;
   readonly link: KitStatus['link'];
+  /** Within the last 24 h, as far as we heard: its spool gave messages up, or set some aside. */
+  readonly evicting: boolean;
+  readonly quarantining: boolean;
 }
 
 interface Known {
@@ -22,6 +27,9 @@ interface Known {
   readonly saidMs: number;
   readonly depth: [number, number][];
   readonly deliveredPerS: number | null;
+  /** When these grew last while we listened. */
+  readonly evictedMs: number;
+  readonly quarantinedMs: number;
 }
 
 export class KitSinks {
@@ -39,8 +47,10 @@ export class KitSinks {
     const latest = depth.at(-1);
     if (latest === undefined || saidMs - latest[0] >= SAMPLE_MS) depth.push([saidMs, spool.waiting]);
     const deliveredPerS = rateBetween(before, status, saidMs);
+    const evictedMs = hasEvicted(before, status) ? saidMs : (before?.evictedMs ?? Number.NEGATIVE_INFINITY);
+    const quarantinedMs = hasQuarantined(before, status) ? saidMs : (before?.quarantinedMs ?? Number.NEGATIVE_INFINITY);
     this.known.delete(kitId);
-    this.known.set(kitId, { status, saidMs, depth, deliveredPerS });
+    this.known.set(kitId, { status, saidMs, depth, deliveredPerS, evictedMs, quarantinedMs });
     if (this.known.size <= MAX_KITS) return;
     const [quietest = ''] = this.known.keys();
     this.known.delete(quietest);
@@ -54,6 +64,8 @@ export class KitSinks {
     const depth: [number, number][] = [...known.depth, [saidMs, spool.waiting]];
     return {
       link,
+      evicting: nowMs - known.evictedMs < LOSING_MS,
+      quarantining: nowMs - known.quarantinedMs < LOSING_MS,
       sink: {
         version: status.version,
         said_at: new Date(saidMs).toISOString(),
@@ -96,6 +108,18 @@ export class KitSinks {
   forget(kitId: string): void {
     this.known.delete(kitId);
   }
+}
+
+/** Counted since the kit was started. */
+function hasEvicted(before: Known | undefined, { opening, counts }: KitStatus): boolean {
+  if (before === undefined) return false;
+  const sum = ({ evicted }: KitStatus['counts']): number => Object.values(evicted).reduce((all, n) => all + n, 0);
+  return sum(counts) > (before.status.opening === opening ? sum(before.status.counts) : 0);
+}
+
+/** As many as are there. */
+function hasQuarantined(before: Known | undefined, { spool }: KitStatus): boolean {
+  return before !== undefined && (spool.quarantined ?? 0) > (before.status.spool.quarantined ?? 0);
 }
 
 /** Counts begin anew when the kit is started again. */

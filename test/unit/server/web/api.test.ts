@@ -114,6 +114,32 @@ test('a file that can not be finished is broken off, so that nobody takes it for
   assert.equal(pages, 2);
 });
 
+test('a timeline of many kits has longer steps, and is never cut', async (t) => {
+  const asked: number[] = [];
+  let left = 0;
+  const { ask } = await serve(t, {
+    kits: async () => Array.from({ length: 100 }, () => ({})) as never,
+    buckets: async (_, stepS, __, limit) => {
+      asked.push(stepS);
+      const bucket = { at: 0, kit_id: 'k', kind: 'drone' as const, messages: 1 };
+      left -= 1;
+      return Array.from({ length: left >= 0 ? limit : 1 }, () => bucket);
+    },
+  });
+  const stepOf = async (query: string): Promise<number> => {
+    asked.length = 0;
+    return (JSON.parse((await ask(`/api/timeline?${query}`)).text) as { step_s: number }).step_s;
+  };
+  const day = 'from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z&step=60';
+  const many = await stepOf(day);
+  assert.ok((86_400 / many + 1) * 100 * 4 <= 100_000, String(many));
+  assert.equal(await stepOf(`${day}&kit=k`), 60, 'of one kit');
+  // Rows of more kits than the list has.
+  left = 2;
+  assert.equal(await stepOf(day), many * 4);
+  assert.deepEqual(asked, [many, many * 2, many * 4]);
+});
+
 test('too many requests at once are told to come again, and then may', async (t) => {
   let go = (): void => {};
   const held = new Promise<void>((resolve) => {

@@ -154,4 +154,14 @@ describe('KML', () => {
     assert.match(text, /<when>2026-11-23T15:30:11.363589Z<\/when>/);
     assert.match(text, /<coordinates>5,4<\/coordinates>/);
   });
+
+  test('has the geometry last, and the last known height where none was heard', async () => {
+    const heights = [null, 50, null, 60, null];
+    const rows = heights.map((alt, i) => row({ time: `2026-11-23T15:30:1${i}.000000Z`, lat: 1, lon: 2, alt }));
+    const text = await whole(tracksKml(pagesOf(rows)));
+    assert.ok(text.indexOf('<ExtendedData>') < text.indexOf('<gx:Track>'));
+    const written = [...text.matchAll(/<gx:coord>2 1 (\S+)<\/gx:coord>/g)].map(([, alt]) => Number(alt));
+    assert.deepEqual(written, [50, 50, 50, 60, 60]);
+    assert.match(await whole(tracksKml(pagesOf([row({ lat: 1, lon: 2 })]))), /<altitudeMode>clampToGround</);
+  });
 });

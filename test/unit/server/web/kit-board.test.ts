@@ -169,6 +169,12 @@ describe('a kit', () => {
       [],
     ],
     ['disabled', { ...silent(9_999), enabled: false, source: 'http' }, 'offline', ['warning disabled']],
+    [
+      'disabled before it ever answered',
+      { lastSeenUs: null, status: 'offline', enabled: false, source: null, apiUrl: 'http://x' },
+      'offline',
+      ['warning disabled'],
+    ],
   ];
   for (const [what, over, state, problems] of states) {
     test(`${what} is ${state}`, async () => {
@@ -180,11 +186,7 @@ describe('a kit', () => {
 
   test('says what is the matter with its ledger, its spool, its link and itself', async () => {
     const ledger = [entry('A', { missing: [[3, 4]], evicted: [[1, 1]], quarantined: [[2, 2]] })];
-    assert.deepEqual(await problemsOf({ kits: [kit('A')], ledger }), [
-      'error missing',
-      'warning evicting',
-      'warning quarantined',
-    ]);
+    assert.deepEqual(await problemsOf({ kits: [kit('A')], ledger }), ['error missing'], 'old losses are on record');
     const link = { store_conflict: 's', deaf: true, denied: ['drone'], tls_insecure: true };
     const sinks = new KitSinks();
     sinks.take(status(1, { link, source: 'down' }), NOW_MS);
@@ -212,6 +214,36 @@ describe('a kit', () => {
     const old = { ...hot, time: '2026-11-23T14:00:00.000000Z' };
     assert.deepEqual(await problemsOf({ kits: [kit('A')], health: [old] }), []);
   });
+});
+
+test('what a kit gives up or sets aside is a problem while it is new, and for a day', async () => {
+  const sinks = new KitSinks();
+  const said = (n: number, evicted: number, quarantined: number, opening = 'o'): KitStatus => {
+    const { counts, spool, ...rest } = status(n);
+    return { ...rest, opening, counts: { ...counts, evicted: { drone: evicted } }, spool: { ...spool, quarantined } };
+  };
+  const at = (ms: number): (boolean | undefined)[] => {
+    const { evicting, quarantining } = sinks.get('A', NOW_MS + ms) ?? {};
+    return [evicting, quarantining];
+  };
+  sinks.take(said(1, 5, 2), NOW_MS);
+  assert.deepEqual(at(0), [false, false], 'what was before we listened');
+  sinks.take(said(2, 5, 3), NOW_MS);
+  assert.deepEqual(at(0), [false, true]);
+  sinks.take(said(3, 6, 3), NOW_MS);
+  assert.deepEqual(await problemsOf({ kits: [kit('A')] }, sinks), ['warning evicting', 'warning quarantined']);
+  assert.deepEqual(at(86_400_000), [false, false]);
+  // Started again: what it gave up is counted anew, what it set aside is still there.
+  sinks.take(said(1, 0, 3, 'p'), NOW_MS + 86_400_000);
+  assert.deepEqual(at(86_400_000), [false, false]);
+  const time = new Date(NOW_MS + 86_400_000).toISOString();
+  sinks.take({ ...said(2, 1, 3, 'p'), time }, NOW_MS + 86_400_000);
+  assert.deepEqual(at(86_400_000), [true, false]);
+});
+
+test('times in problems are to the minute', async () => {
+  const { kits } = await shown({ kits: [kit('A', { lastSeenUs: (NOW_MS - 91_000) * 1_000 })] });
+  assert.equal(kits[0]?.problems[0]?.message, 'not heard since 2026-11-23 15:28 UTC');
 });
 
 describe('a spool', () => {

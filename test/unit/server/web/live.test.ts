@@ -123,6 +123,18 @@ describe('the event hub', () => {
     assert.equal(visit(idle, before).events[0]?.name, 'reset');
   });
 
+  test('says reset rather than more than a page may be behind', () => {
+    const hub = new EventHub({ pages: 5, keptBytes: 100_000, behindBytes: 500 });
+    const mark = hub.mark();
+    say(hub, 1, 2, 3);
+    assert.deepEqual(visit(hub, mark).numbers, ['1', '2', '3']);
+    say(hub, ...Array.from({ length: 20 }, (_, i) => i));
+    assert.deepEqual(
+      visit(hub, mark).events.map(({ name }) => name),
+      ['reset'],
+    );
+  });
+
   test('drops a page that does not read, and takes in no more than it can serve', () => {
     const hub = new EventHub({ pages: 2, keptBytes: 1_000, behindBytes: 1_000 });
     const [slow, good] = [visit(hub), visit(hub)];
