@@ -9,6 +9,22 @@ import { finite, isId, type Novelty, shown } from './normalise.js';
 
 const KEY: Readonly<Record<Kind, string | null>> = { drone: 'id', aircraft: 'icao', signal: 'uid', system: null };
 
+/** What DragonSync learns of a drone apart, and merges into an observation that it has published or shown already. */
+const MERGED = {
+  pilot: ['pilot_lat', 'pilot_lon'],
+  home: ['home_lat', 'home_lon'],
+  'look-up': ['rid_make', 'rid_model', 'rid_status', 'rid_tracking', 'rid_lookup_success'],
+} as const;
+
+export type Merged = keyof typeof MERGED;
+
+const PARTS = Object.keys(MERGED) as readonly Merged[];
+
+/** Which of it a message does not have: 0, false, empty and null are all unknown to DragonSync. */
+export function lackingOf(message: JsonObject): readonly Merged[] {
+  return PARTS.filter((part) => MERGED[part].every((field) => !message[field]));
+}
+
 /** @throws PayloadError `schema` when the message has no id or no time. */
 export function noveltyOfPublished(kind: Kind, message: JsonObject): Novelty {
   const key = KEY[kind];

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { JsonObject } from '../../../src/base/json.js';
 import { packetBytes } from '../../../src/base/mqtt-packets.js';
+import type { PushedMessage } from '../../../src/base/mqtt-receiver.js';
 import type { Heard } from '../../../src/kit/intake.js';
 import { PushSource, type PushSourceOptions } from '../../../src/kit/push-source.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
@@ -34,7 +35,7 @@ async function setUp(t: TestContext, options: Partial<PushSourceOptions> = {}): 
     topics: { ...DEFAULT_TOPICS, drones: 'site/drones' },
     take: (heard) => {
       commits.push([...heard]);
-      return true;
+      return new Set();
     },
     isOurs: () => true,
     wantsAircraft: () => false,
@@ -124,7 +125,7 @@ describe('what is pushed', () => {
     const source = new PushSource({
       place,
       topics: DEFAULT_TOPICS,
-      take: () => true,
+      take: () => new Set(),
       isOurs: (named) => asked.push(named) > 1,
       wantsAircraft: () => false,
       onPushed: () => {},
@@ -155,7 +156,7 @@ describe('a commit', () => {
 
   test('that fails, or takes less, confirms nothing that waited for it', async (t) => {
     for (const take of [
-      () => false,
+      (heard: readonly Heard[]) => new Set(heard),
       () => {
         throw Object.assign(new Error('full'), { code: 'full' });
       },
@@ -170,13 +171,37 @@ describe('a commit', () => {
   });
 });
 
+test('of one commit only those are refused that were not taken', async () => {
+  const source = new PushSource({
+    place: { host: '127.0.0.1', port: await freePort(), isShared: false },
+    topics: DEFAULT_TOPICS,
+    take: (heard) => new Set(heard.filter(({ entry }) => entry['id'] === 'drone-2')),
+    isOurs: () => true,
+    wantsAircraft: () => false,
+    onPushed: () => {},
+    onKitId: () => {},
+    onInvalid: () => {},
+    log: new MemoryLog(),
+  });
+  const answers: string[] = [];
+  const message = (id: string): PushedMessage => ({
+    topic: 'wardragon/drones',
+    payload: Buffer.from(JSON.stringify({ ...DRONE, id })),
+    cut: false,
+    ack: () => answers.push(`${id} confirmed`),
+    refuse: () => answers.push(`${id} refused`),
+  });
+  await source['take'](['drone-1', 'drone-2', 'drone-3'].map(message));
+  assert.deepEqual(answers, ['drone-1 confirmed', 'drone-2 refused', 'drone-3 confirmed']);
+});
+
 test('a port that another program has is said once with what to do, and tried again', async (t) => {
   const { source, log } = await setUp(t);
   const [, port] = String(source.status()['listen']).split(':');
   const second = new PushSource({
     place: { host: '127.0.0.1', port: Number(port), isShared: false },
     topics: DEFAULT_TOPICS,
-    take: () => true,
+    take: () => new Set(),
     isOurs: () => true,
     wantsAircraft: () => false,
     onPushed: () => {},
