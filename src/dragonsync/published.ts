@@ -3,6 +3,7 @@
 import { PayloadError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import type { Kind } from '../schema/kinds.js';
+import { isKitId } from '../schema/kit-id.js';
 import { contentHash, thingOf } from '../schema/messages.js';
 import { isoMicros, toMicros } from '../schema/time.js';
 import { finite, isId, type Novelty, shown } from './normalise.js';
@@ -45,6 +46,8 @@ export function fromPublished(kind: Kind, message: JsonObject): JsonObject {
   const observedAt = timeOf(kind, message);
   // Of each kit's own: DragonSync's sink adds the two heights to copies of a message, and they are always 0.0.
   const { seen_by: _, pilot_alt: __, home_alt: ___, ...fields } = message;
+  // A kit that does not know itself yet would be a kit of that name to whoever reads it.
+  if (kind === 'system' && !isKitId(fields['id'])) delete fields['id'];
   const own = kind === 'drone' ? { gps_accuracy: null, ...frequency(message) } : {};
   return { ...fields, ...own, timestamp: isoMicros(toMicros(observedAt)), observed_at: observedAt };
 }

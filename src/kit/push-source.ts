@@ -19,6 +19,8 @@ export interface PushSourceOptions {
   readonly take: (heard: readonly Heard[]) => ReadonlySet<Heard>;
   /** Whether a message that names this kit is of ours; asked only where several kits may publish. */
   readonly isOurs: (named: unknown) => boolean;
+  /** Null while it is not known. */
+  readonly kitId: () => string | null;
   /** An aircraft's message has no time, and says less than the API: it is taken only while that is away. */
   readonly wantsAircraft: () => boolean;
   /** A message of DragonSync's has come, news or not. */
@@ -47,6 +49,7 @@ export class PushSource implements Part {
     this.link = new PushLink({
       place: options.place,
       topics: [DEFAULT_TOPICS, options.topics],
+      kitId: options.kitId,
       onMessages: (messages) => this.take(messages),
       log: options.log,
     });

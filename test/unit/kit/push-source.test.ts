@@ -1,10 +1,12 @@
 // What is pushed to the endpoint: which of it is a detection of ours, in one commit with what came beside it, and
 // acknowledged after that.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { JsonObject } from '../../../src/base/json.js';
-import { packetBytes } from '../../../src/base/mqtt-packets.js';
+import { PacketReader, packetBytes } from '../../../src/base/mqtt-packets.js';
 import type { PushedMessage } from '../../../src/base/mqtt-receiver.js';
 import type { Heard } from '../../../src/kit/intake.js';
 import { PushSource, type PushSourceOptions } from '../../../src/kit/push-source.js';
@@ -38,6 +40,7 @@ async function setUp(t: TestContext, options: Partial<PushSourceOptions> = {}): 
       return new Set();
     },
     isOurs: () => true,
+    kitId: () => 'wardragon-LAB0001',
     wantsAircraft: () => false,
     onPushed: () => {},
     onKitId: (uid) => seen.kitIds.push(uid),
@@ -127,6 +130,7 @@ describe('what is pushed', () => {
       topics: DEFAULT_TOPICS,
       take: () => new Set(),
       isOurs: (named) => asked.push(named) > 1,
+      kitId: () => 'wardragon-LAB0001',
       wantsAircraft: () => false,
       onPushed: () => {},
       onKitId: () => assert.fail('the first kit on a shared broker is not ours'),
@@ -177,6 +181,7 @@ test('of one commit only those are refused that were not taken', async () => {
     topics: DEFAULT_TOPICS,
     take: (heard) => new Set(heard.filter(({ entry }) => entry['id'] === 'drone-2')),
     isOurs: () => true,
+    kitId: () => 'wardragon-LAB0001',
     wantsAircraft: () => false,
     onPushed: () => {},
     onKitId: () => {},
@@ -195,6 +200,52 @@ test('of one commit only those are refused that were not taken', async () => {
   assert.deepEqual(answers, ['drone-1 confirmed', 'drone-2 refused', 'drone-3 confirmed']);
 });
 
+test('of a shared broker each kit is a client of its own, also while its id is not known', async (t) => {
+  const port = await freePort();
+  const clientIds: string[] = [];
+  const sockets: Socket[] = [];
+  const broker = createServer((socket) => {
+    sockets.push(socket);
+    const reader = new PacketReader();
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      for (const { packet } of reader.read(chunk)) {
+        if (packet.cmd !== 'connect') continue;
+        assert.equal(packet.clean, true);
+        clientIds.push(packet.clientId);
+      }
+    });
+  });
+  await once(broker.listen(port, '127.0.0.1'), 'listening');
+  t.after(() => {
+    broker.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  for (const kitId of [null, null, 'wardragon-LAB0001']) {
+    const source = new PushSource({
+      place: { host: '127.0.0.1', port, isShared: true },
+      topics: DEFAULT_TOPICS,
+      take: () => new Set(),
+      isOurs: () => true,
+      kitId: () => kitId,
+      wantsAircraft: () => false,
+      onPushed: () => {},
+      onKitId: () => {},
+      onInvalid: () => {},
+      log: new MemoryLog(),
+    });
+    const known = clientIds.length;
+    source.start();
+    await eventually('a client', () => clientIds.length > known);
+    t.after(() => source.stop());
+  }
+  const [first, second, third] = clientIds;
+  assert.match(String(first), /^dragonsink-source-[0-9a-f]{12}$/);
+  assert.match(String(second), /^dragonsink-source-[0-9a-f]{12}$/);
+  assert.notEqual(first, second);
+  assert.equal(third, 'dragonsink-source-wardragon-LAB0001');
+});
+
 test('a port that another program has is said once with what to do, and tried again', async (t) => {
   const { source, log } = await setUp(t);
   const [, port] = String(source.status()['listen']).split(':');
@@ -203,6 +254,7 @@ test('a port that another program has is said once with what to do, and tried ag
     topics: DEFAULT_TOPICS,
     take: () => new Set(),
     isOurs: () => true,
+    kitId: () => 'wardragon-LAB0001',
     wantsAircraft: () => false,
     onPushed: () => {},
     onKitId: () => {},
