@@ -235,7 +235,7 @@ export class ReceiverClient {
       refuse: () => {
         if (qos === 0 || this.isOver) return;
         if (this.version === 5) this.send({ cmd: 'disconnect', reasonCode: REASON.quotaExceeded });
-        this.close('refused', 'the spool takes nothing more, and it waits for a confirmation');
+        this.close('refused', 'not all that it sent is taken, and it waits for a confirmation');
       },
     });
   }

@@ -3,11 +3,28 @@
 import { PayloadError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import type { Kind } from '../schema/kinds.js';
+import { isKitId } from '../schema/kit-id.js';
 import { contentHash, thingOf } from '../schema/messages.js';
 import { isoMicros, toMicros } from '../schema/time.js';
 import { finite, isId, type Novelty, shown } from './normalise.js';
 
 const KEY: Readonly<Record<Kind, string | null>> = { drone: 'id', aircraft: 'icao', signal: 'uid', system: null };
+
+/** What DragonSync learns of a drone apart, and merges into an observation that it has published or shown already. */
+const MERGED = {
+  pilot: ['pilot_lat', 'pilot_lon'],
+  home: ['home_lat', 'home_lon'],
+  'look-up': ['rid_make', 'rid_model', 'rid_status', 'rid_tracking', 'rid_lookup_success'],
+} as const;
+
+export type Merged = keyof typeof MERGED;
+
+const PARTS = Object.keys(MERGED) as readonly Merged[];
+
+/** Which of it a message does not have: 0, false, empty and null are all unknown to DragonSync. */
+export function lackingOf(message: JsonObject): readonly Merged[] {
+  return PARTS.filter((part) => MERGED[part].every((field) => !message[field]));
+}
 
 /** @throws PayloadError `schema` when the message has no id or no time. */
 export function noveltyOfPublished(kind: Kind, message: JsonObject): Novelty {
@@ -29,6 +46,8 @@ export function fromPublished(kind: Kind, message: JsonObject): JsonObject {
   const observedAt = timeOf(kind, message);
   // Of each kit's own: DragonSync's sink adds the two heights to copies of a message, and they are always 0.0.
   const { seen_by: _, pilot_alt: __, home_alt: ___, ...fields } = message;
+  // A kit that does not know itself yet would be a kit of that name to whoever reads it.
+  if (kind === 'system' && !isKitId(fields['id'])) delete fields['id'];
   const own = kind === 'drone' ? { gps_accuracy: null, ...frequency(message) } : {};
   return { ...fields, ...own, timestamp: isoMicros(toMicros(observedAt)), observed_at: observedAt };
 }

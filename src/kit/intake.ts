@@ -4,12 +4,12 @@ import type { JsonObject } from '../base/json.js';
 import type { Logger } from '../base/log.js';
 import { TokenBucket } from '../base/token-bucket.js';
 import { noveltyOf, toMessage } from '../dragonsync/normalise.js';
-import { fromPublished, noveltyOfPublished } from '../dragonsync/published.js';
+import { fromPublished, lackingOf, noveltyOfPublished } from '../dragonsync/published.js';
 import type { Kind } from '../schema/kinds.js';
 import { contentHash } from '../schema/messages.js';
 import type { NewRow, Spool, SpoolRow } from '../spool/spool.js';
 import { classOf, kindOf } from './classes.js';
-import { Recent } from './recent.js';
+import { type Copy, knowsMore, Recent } from './recent.js';
 
 /** One entry of DragonSync's API, or one message that it pushed over MQTT. */
 export interface Heard {
@@ -26,10 +26,10 @@ export interface Accepted {
   readonly isFirst: boolean;
 }
 
-/** A row, and the digest of a pushed message. */
+/** A row, and what is remembered of the copy that it is. */
 interface Fresh extends Pick<Accepted, 'isFirst'> {
   readonly row: NewRow;
-  readonly content: string | null;
+  readonly copy: Copy;
 }
 
 export interface IntakeOptions {
@@ -42,8 +42,6 @@ export interface IntakeOptions {
 
 /** More aircraft than one receiver hears. */
 const MAX_AIRCRAFT = 10_000;
-/** Of one observation DragonSync pushes two or three that differ; whoever pushes more makes them up. */
-const MAX_CONTENTS = 8;
 
 /** Made-up ids must neither fill the spool nor stand before real drones; what is known already always passes. */
 const NEWCOMERS = { perSecond: 250, burst: 2_500 };
@@ -70,22 +68,32 @@ export class Intake {
   }
 
   /**
-   * Accepts what is new. What a spool that is filling up did not take, the next poll offers again.
+   * Accepts what is new. What a spool that is filling up did not take, the next poll offers again; `onLeft` is told of each
+   * that is news and was not taken.
    *
    * @throws SpoolError when the spool took nothing.
    */
-  take(heard: readonly Heard[]): Accepted[] {
-    const found = new Map<string, Fresh>();
+  take(heard: readonly Heard[], onLeft: (one: Heard) => void = () => {}): Accepted[] {
+    const found = new Map<string, Fresh & { readonly from: Heard[] }>();
     for (const one of heard) {
-      const fresh = this.fresh(one);
+      const news = this.fresh(one);
+      if (news === null) continue;
       // Of an aircraft the last state of those that came at once, of others each observation.
-      if (fresh !== null) found.set(one.kind === 'aircraft' ? thingKey(fresh.row) : observationKey(fresh.row), fresh);
+      const key = one.kind === 'aircraft' ? thingKey(news.row) : observationKey(news.row);
+      const from = found.get(key)?.from ?? [];
+      if (one.pushed === true && news.isFirst && from.length === 0 && !this.admits()) {
+        onLeft(one);
+        continue;
+      }
+      from.push(one);
+      found.set(key, { ...news, from });
     }
     const fresh = [...found.values()];
     const rows = fresh.map(({ row }) => row);
     try {
       const accepted = this.options.spool.accept(rows);
       this.remember(fresh.slice(0, accepted.length));
+      for (const { from } of fresh.slice(accepted.length)) from.forEach(onLeft);
       this.refused += rows.length - accepted.length;
       return accepted.map((row, i) => {
         return { kind: kindOf(row.class), thing: rows[i]?.thing ?? '', row, isFirst: fresh[i]?.isFirst === true };
@@ -115,16 +123,15 @@ export class Intake {
       const known = kind === 'aircraft' ? undefined : this.recent.find(thingKey({ class: rowClass, thing }), mark);
       const last = known === undefined ? spool.lastMark(rowClass, thing) : mark;
       if (known === undefined && last === mark) return null;
-      if (known !== undefined && (pushed !== true || known.contents === null)) return null;
+      if (known !== undefined && pushed !== true) return null;
       if (kind === 'aircraft' && this.isTooSoon(thing)) return null;
-      const body = JSON.stringify(form.toMessage(kind, entry));
-      const content = pushed === true ? contentHash(body) : null;
-      // DragonSync's sink merges pilot, home and look-ups into what it sent before, under the same time.
-      if (content !== null && known?.contents && !isMore(known.contents, content)) return null;
+      const message = form.toMessage(kind, entry);
+      const body = JSON.stringify(message);
+      const copy = { content: pushed === true ? contentHash(body) : null, lacks: lackingOf(message) };
+      if (known !== undefined && !knowsMore(copy, known)) return null;
       const bytes = Buffer.byteLength(body);
       if (bytes > spool.maxBodyBytes) throw new PayloadError(`${bytes} bytes are too large`, { code: 'too-large' });
-      if (pushed === true && last === null && !this.admits()) return null;
-      return { row: { class: rowClass, thing, mark, body }, content, isFirst: last === null };
+      return { row: { class: rowClass, thing, mark, body }, copy, isFirst: last === null };
     } catch (thrown: unknown) {
       if (thrown instanceof SpoolError) throw thrown;
       this.complain(kind, toError(thrown));
@@ -151,9 +158,9 @@ export class Intake {
   }
 
   private remember(accepted: readonly Fresh[]): void {
-    for (const { row, content } of accepted) {
+    for (const { row, copy } of accepted) {
       if (row.class === classOf('aircraft')) this.aircraftAt.set(row.thing, this.monotonicMs());
-      else this.recent.add(thingKey(row), row.mark, content);
+      else this.recent.add(thingKey(row), row.mark, copy);
     }
     if (this.aircraftAt.size > MAX_AIRCRAFT) this.aircraftAt.clear();
   }
@@ -165,8 +172,4 @@ function thingKey({ class: c, thing }: Pick<NewRow, 'class' | 'thing'>): string 
 
 function observationKey(row: NewRow): string {
   return `${row.mark} ${thingKey(row)}`;
-}
-
-function isMore(contents: ReadonlySet<string>, content: string): boolean {
-  return contents.size < MAX_CONTENTS && !contents.has(content);
 }

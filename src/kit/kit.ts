@@ -153,7 +153,8 @@ export class Kit implements Part {
       topics,
       take: (heard) => this.pushed(heard),
       isOurs: (named) => this.identity.isOurs(named),
-      wantsAircraft: () => this.poller.state !== 'ok',
+      kitId: () => this.identity.current(),
+      wantsAircraft: () => !this.poller.hearsTracks,
       onPushed: (kind) => watch.pushed(kind),
       onKitId: (uid) => this.identity.offerStatus(uid),
       onInvalid: (kind, error) => this.intake.complain(kind, error),
@@ -300,16 +301,17 @@ export class Kit implements Part {
     this.push?.watch.polled(accepted.map(({ kind }) => kind));
   }
 
-  /** False when a full spool did not take all of it. */
-  private pushed(heard: readonly Heard[]): boolean {
-    const { refused } = this.intake;
-    this.take(heard);
-    return this.intake.refused === refused;
+  /** Returns those that are news and were not taken: the spool is full, or more are new than there can be. */
+  private pushed(heard: readonly Heard[]): ReadonlySet<Heard> {
+    const left = new Set<Heard>();
+    this.take(heard, (one) => left.add(one));
+    return left;
   }
 
-  private take(heard: readonly Heard[]): Accepted[] {
+  private take(heard: readonly Heard[], onLeft?: (one: Heard) => void): Accepted[] {
     this.clock.look();
-    const accepted = this.accept(heard.filter(({ kind }) => this.options.kinds.has(kind)));
+    const wanted = heard.filter(({ kind }) => this.options.kinds.has(kind));
+    const accepted = this.accept(wanted, onLeft);
     if (accepted.length === 0) return accepted;
     this.publisher.wake();
     const kitId = this.identity.current();
@@ -324,9 +326,9 @@ export class Kit implements Part {
     return accepted;
   }
 
-  private accept(heard: readonly Heard[]): Accepted[] {
+  private accept(heard: readonly Heard[], onLeft?: (one: Heard) => void): Accepted[] {
     try {
-      return this.intake.take(heard);
+      return this.intake.take(heard, onLeft);
     } catch (thrown: unknown) {
       this.checkDamage(thrown);
       throw thrown;

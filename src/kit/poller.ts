@@ -36,6 +36,8 @@ export class Poller implements Part {
   readonly name = 'poller';
   state: SourceState = 'starting';
   lastAnswerAtMs: number | null = null;
+  /** In the last turn `/drones` answered, whatever else did not: drones and aircraft are heard of. */
+  hearsTracks = false;
   /** Late when a turn does not end, or the next one does not begin. */
   readonly pulse = new Pulse();
   private readonly stopping = new AbortController();
@@ -71,6 +73,7 @@ export class Poller implements Part {
     const { source } = this.options;
     const heard: Heard[] = [];
     let holdMs = 0;
+    let hearsTracks = false;
     const ask = async (what: string, question: () => Promise<void>): Promise<void> => {
       if (holdMs > 0) return;
       try {
@@ -82,6 +85,7 @@ export class Poller implements Part {
     };
     await ask('/drones', async () => {
       const { drones, aircraft } = splitTracks(await source.drones());
+      hearsTracks = true;
       for (const entry of drones) heard.push({ kind: 'drone', entry });
       for (const entry of aircraft) heard.push({ kind: 'aircraft', entry });
     });
@@ -89,6 +93,7 @@ export class Poller implements Part {
       for (const entry of await source.signals()) heard.push({ kind: 'signal', entry });
     });
     if (performance.now() >= this.statusDueAt) await ask('/status', () => this.askStatus(heard));
+    this.hearsTracks = hearsTracks;
     this.hand(heard);
     this.state = this.judge(holdMs);
     return holdMs;

@@ -1,5 +1,5 @@
 // The way on which DragonSync's pushes come: its own connection to an endpoint of ours, or a broker on the kit.
-import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
 import { beforeAbort } from '../base/abort.js';
 import { Backoff, sleep } from '../base/backoff.js';
 import { errorCode, toError } from '../base/errors.js';
@@ -20,6 +20,8 @@ export interface PushLinkOptions {
   readonly place: PushPlace;
   /** The names DragonSync may use. */
   readonly topics: readonly TopicNames[];
+  /** Null while it is not known. */
+  readonly kitId: () => string | null;
   readonly onMessages: PushHandler;
   readonly log: Logger;
 }
@@ -96,11 +98,12 @@ export class PushLink {
   }
 
   private subscribe(): Promise<void> {
-    const { host, port } = this.options.place;
+    const { place, kitId } = this.options;
+    const { host, port } = place;
+    // Two kits under one id would throw each other out.
+    const clientId = (): string => `dragonsink-source-${kitId() ?? randomBytes(6).toString('hex')}`;
     return keepLinked({
-      // A session: what is published at QoS 1 while we are away waits for us.
-      open: () =>
-        openLink({ host, port, version: 5, clientId: `dragonsink-source-${hostname()}`, keepaliveS: 30, clean: false }),
+      open: () => openLink({ host, port, version: 5, clientId: clientId(), keepaliveS: 30, clean: true }),
       use: (link) => this.use(link),
       backoff: new Backoff(BACKOFF),
       log: this.options.log.child({ link: 'local_mqtt' }),
@@ -110,25 +113,17 @@ export class PushLink {
 
   private async use(link: MqttLink): Promise<void> {
     const { signal } = this.stopping;
-    link.onMessage((message) => this.take(link, message));
+    link.onMessage((message) => this.take(message));
     const filters = this.options.topics.flatMap((names) => ingestFilters(names));
-    await link.subscribe([...new Set(filters)].filter(isDragonSyncs), 1);
+    // All that DragonSync publishes is at QoS 0: for that no broker keeps a session, or sends anything again.
+    await link.subscribe([...new Set(filters)].filter(isDragonSyncs), 0);
     this.isLinked = true;
     await beforeAbort(link.closed, signal);
     this.isLinked = false;
   }
 
-  private take(link: MqttLink, { topic, payload, qos, ack }: IncomingMessage): Promise<void> | undefined {
-    const message: PushedMessage = {
-      topic,
-      payload,
-      cut: false,
-      ack,
-      // Within a connection no broker sends it again.
-      refuse: () => {
-        if (qos > 0) void link.end();
-      },
-    };
+  private take({ topic, payload, ack }: IncomingMessage): Promise<void> | undefined {
+    const message: PushedMessage = { topic, payload, cut: false, ack, refuse: () => {} };
     this.waiting += 1;
     const committed = this.options.onMessages([message]).then(() => {
       this.waiting -= 1;

@@ -15,10 +15,12 @@ export interface PushSourceOptions {
   readonly place: PushPlace;
   /** As set for what we publish; DragonSync's own defaults are known besides. */
   readonly topics: TopicNames;
-  /** True when all of it that was news was accepted; may throw SpoolError. */
-  readonly take: (heard: readonly Heard[]) => boolean;
+  /** Returns those that are news and were not accepted; may throw SpoolError. */
+  readonly take: (heard: readonly Heard[]) => ReadonlySet<Heard>;
   /** Whether a message that names this kit is of ours; asked only where several kits may publish. */
   readonly isOurs: (named: unknown) => boolean;
+  /** Null while it is not known. */
+  readonly kitId: () => string | null;
   /** An aircraft's message has no time, and says less than the API: it is taken only while that is away. */
   readonly wantsAircraft: () => boolean;
   /** A message of DragonSync's has come, news or not. */
@@ -47,6 +49,7 @@ export class PushSource implements Part {
     this.link = new PushLink({
       place: options.place,
       topics: [DEFAULT_TOPICS, options.topics],
+      kitId: options.kitId,
       onMessages: (messages) => this.take(messages),
       log: options.log,
     });
@@ -89,20 +92,20 @@ export class PushSource implements Part {
     const waiting = this.waiting;
     this.waiting = [];
     const heard = waiting.flatMap((one) => one.heard ?? []);
-    const taken = heard.length === 0 || this.hand(heard);
+    const left = heard.length === 0 ? new Set<Heard>() : this.hand(heard);
     for (const { message, heard: useful } of waiting) {
-      if (taken || useful === null) message.ack();
+      if (useful === null || !left.has(useful)) message.ack();
       else message.refuse();
     }
   }
 
-  private hand(heard: readonly Heard[]): boolean {
+  private hand(heard: readonly Heard[]): ReadonlySet<Heard> {
     try {
       return this.options.take(heard);
     } catch (thrown: unknown) {
       // The poller is shown the same, and says why it is refused.
       this.options.log.debug({ code: errorCode(thrown) }, `pushed, and not taken: ${toError(thrown).message}`);
-      return false;
+      return new Set(heard);
     }
   }
 

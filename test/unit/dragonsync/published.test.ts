@@ -89,6 +89,11 @@ describe('what DragonSync published', () => {
     assert.deepEqual(frequency({ freq: null, freq_mhz: null }), [null, null]);
   });
 
+  test('of a kit that does not know itself yet names no kit', () => {
+    assert.equal(fromPublished('system', { id: 'wardragon-unknown', updated: 3 })['id'], undefined);
+    assert.equal(fromPublished('system', { id: 'wardragon-1', updated: 3 })['id'], 'wardragon-1');
+  });
+
   const nonsense: [kind: Kind, message: JsonObject][] = [
     ['drone', { last_update_time: 1 }],
     ['drone', { id: 'x' }],

@@ -8,7 +8,7 @@ import { noveltyOfPublished } from '../../../src/dragonsync/published.js';
 import { type Heard, Intake } from '../../../src/kit/intake.js';
 import type { Kind } from '../../../src/schema/kinds.js';
 import { DEFAULT_TOPICS, parseTopic } from '../../../src/schema/topics.js';
-import type { Spool } from '../../../src/spool/spool.js';
+import type { NewRow, Spool } from '../../../src/spool/spool.js';
 import { MemoryLog } from '../../fixtures/memory-log.js';
 import { EXCERPT, recordedAnswers, recordedMessages } from '../../fixtures/recordings.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
@@ -163,6 +163,31 @@ describe('what is merged into an observation later', () => {
     assert.deepEqual(others, []);
   });
 
+  test('is kept also where the API was first: what fills a gap, once, and never less than is known', (t) => {
+    const spool = openFor(t);
+    const intake = intakeOn(spool);
+    const lookUp = { rid_make: 'DJI', rid_lookup_success: true };
+    intake.take([polled(at(1, { rid: { make: null } }))]);
+    for (let repeated = 0; repeated < 3; repeated += 1) {
+      for (const fields of [{}, { rssi: -60 }, pilot, home, { ...home, ...lookUp }])
+        intake.take([pushed(at(1, fields))]);
+    }
+    intake.take([polled(at(1, home))]);
+    const rows = spool.read(0, spool.lastId(), 100).map(({ body }) => JSON.parse(body) as JsonObject);
+    assert.deepEqual(
+      rows.map((row) => [row['pilot_lat'], row['home_lat'] ?? 0, row['rid_make'] ?? null]),
+      [
+        [0, 0, null],
+        [42.2, 0, null],
+        [42.2, 42.3, null],
+        [42.2, 42.3, 'DJI'],
+      ],
+    );
+    intake.take([polled(at(2, { ...home, rid: { make: 'DJI', lookup_success: true } }))]);
+    for (const fields of [{}, pilot, home, { ...home, ...lookUp }]) intake.take([pushed(at(2, fields))]);
+    assert.equal(counts(spool), 5, 'the API knew all of it');
+  });
+
   test('is bounded: whoever makes up copies without end gets a few rows', (t) => {
     const spool = openFor(t);
     const intake = intakeOn(spool);
@@ -190,6 +215,30 @@ describe('spoofed drones', () => {
     assert.ok(rows.length < 12_000 / 2, `${rows.length} rows`);
     assert.equal(rows.length + intake.crowded, 12_000 + real);
     assert.equal(log.texts.length, 1);
+  });
+
+  test('are left one by one: who is told is who was not taken, and a copy of one that was is', (t) => {
+    const intake = new Intake({ spool: openFor(t), aircraftIntervalMs: 0, log: new MemoryLog(), monotonicMs: () => 0 });
+    const heard = Array.from({ length: 2_502 }, (_, i) => pushed(at(1, { id: `spoof-${i}` })));
+    const left: Heard[] = [];
+    intake.take([pushed(at(1)), ...heard, pushed(at(1, { pilot_lat: 42 }))], (one) => left.push(one));
+    assert.deepEqual(left, heard.slice(-3));
+    left.length = 0;
+    intake.take([...heard.slice(-4), pushed(at(2))], (one) => left.push(one));
+    assert.deepEqual(left, heard.slice(-3));
+    assert.equal(intake.crowded, 6);
+  });
+
+  test('that a full spool does not take are left with all their copies', (t) => {
+    const spool = openFor(t);
+    const intake = intakeOn(spool);
+    const accept = spool.accept.bind(spool);
+    t.mock.method(spool, 'accept', (rows: NewRow[]) => accept(rows.slice(0, 1)));
+    const [first, second, copy] = [pushed(at(1)), pushed(at(2)), pushed(at(2, { pilot_lat: 42 }))];
+    const left: Heard[] = [];
+    intake.take([first, second, copy], (one) => left.push(one));
+    assert.deepEqual(left, [second, copy]);
+    assert.equal(intake.refused, 1);
   });
 });
 

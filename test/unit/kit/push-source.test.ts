@@ -1,10 +1,13 @@
 // What is pushed to the endpoint: which of it is a detection of ours, in one commit with what came beside it, and
 // acknowledged after that.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { JsonObject } from '../../../src/base/json.js';
-import { packetBytes } from '../../../src/base/mqtt-packets.js';
+import { PacketReader, packetBytes } from '../../../src/base/mqtt-packets.js';
+import type { PushedMessage } from '../../../src/base/mqtt-receiver.js';
 import type { Heard } from '../../../src/kit/intake.js';
 import { PushSource, type PushSourceOptions } from '../../../src/kit/push-source.js';
 import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
@@ -34,9 +37,10 @@ async function setUp(t: TestContext, options: Partial<PushSourceOptions> = {}): 
     topics: { ...DEFAULT_TOPICS, drones: 'site/drones' },
     take: (heard) => {
       commits.push([...heard]);
-      return true;
+      return new Set();
     },
     isOurs: () => true,
+    kitId: () => 'wardragon-LAB0001',
     wantsAircraft: () => false,
     onPushed: () => {},
     onKitId: (uid) => seen.kitIds.push(uid),
@@ -124,8 +128,9 @@ describe('what is pushed', () => {
     const source = new PushSource({
       place,
       topics: DEFAULT_TOPICS,
-      take: () => true,
+      take: () => new Set(),
       isOurs: (named) => asked.push(named) > 1,
+      kitId: () => 'wardragon-LAB0001',
       wantsAircraft: () => false,
       onPushed: () => {},
       onKitId: () => assert.fail('the first kit on a shared broker is not ours'),
@@ -155,7 +160,7 @@ describe('a commit', () => {
 
   test('that fails, or takes less, confirms nothing that waited for it', async (t) => {
     for (const take of [
-      () => false,
+      (heard: readonly Heard[]) => new Set(heard),
       () => {
         throw Object.assign(new Error('full'), { code: 'full' });
       },
@@ -170,14 +175,86 @@ describe('a commit', () => {
   });
 });
 
+test('of one commit only those are refused that were not taken', async () => {
+  const source = new PushSource({
+    place: { host: '127.0.0.1', port: await freePort(), isShared: false },
+    topics: DEFAULT_TOPICS,
+    take: (heard) => new Set(heard.filter(({ entry }) => entry['id'] === 'drone-2')),
+    isOurs: () => true,
+    kitId: () => 'wardragon-LAB0001',
+    wantsAircraft: () => false,
+    onPushed: () => {},
+    onKitId: () => {},
+    onInvalid: () => {},
+    log: new MemoryLog(),
+  });
+  const answers: string[] = [];
+  const message = (id: string): PushedMessage => ({
+    topic: 'wardragon/drones',
+    payload: Buffer.from(JSON.stringify({ ...DRONE, id })),
+    cut: false,
+    ack: () => answers.push(`${id} confirmed`),
+    refuse: () => answers.push(`${id} refused`),
+  });
+  await source['take'](['drone-1', 'drone-2', 'drone-3'].map(message));
+  assert.deepEqual(answers, ['drone-1 confirmed', 'drone-2 refused', 'drone-3 confirmed']);
+});
+
+test('of a shared broker each kit is a client of its own, also while its id is not known', async (t) => {
+  const port = await freePort();
+  const clientIds: string[] = [];
+  const sockets: Socket[] = [];
+  const broker = createServer((socket) => {
+    sockets.push(socket);
+    const reader = new PacketReader();
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      for (const { packet } of reader.read(chunk)) {
+        if (packet.cmd !== 'connect') continue;
+        assert.equal(packet.clean, true);
+        clientIds.push(packet.clientId);
+      }
+    });
+  });
+  await once(broker.listen(port, '127.0.0.1'), 'listening');
+  t.after(() => {
+    broker.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  for (const kitId of [null, null, 'wardragon-LAB0001']) {
+    const source = new PushSource({
+      place: { host: '127.0.0.1', port, isShared: true },
+      topics: DEFAULT_TOPICS,
+      take: () => new Set(),
+      isOurs: () => true,
+      kitId: () => kitId,
+      wantsAircraft: () => false,
+      onPushed: () => {},
+      onKitId: () => {},
+      onInvalid: () => {},
+      log: new MemoryLog(),
+    });
+    const known = clientIds.length;
+    source.start();
+    await eventually('a client', () => clientIds.length > known);
+    t.after(() => source.stop());
+  }
+  const [first, second, third] = clientIds;
+  assert.match(String(first), /^dragonsink-source-[0-9a-f]{12}$/);
+  assert.match(String(second), /^dragonsink-source-[0-9a-f]{12}$/);
+  assert.notEqual(first, second);
+  assert.equal(third, 'dragonsink-source-wardragon-LAB0001');
+});
+
 test('a port that another program has is said once with what to do, and tried again', async (t) => {
   const { source, log } = await setUp(t);
   const [, port] = String(source.status()['listen']).split(':');
   const second = new PushSource({
     place: { host: '127.0.0.1', port: Number(port), isShared: false },
     topics: DEFAULT_TOPICS,
-    take: () => true,
+    take: () => new Set(),
     isOurs: () => true,
+    kitId: () => 'wardragon-LAB0001',
     wantsAircraft: () => false,
     onPushed: () => {},
     onKitId: () => {},
