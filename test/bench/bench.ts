@@ -44,8 +44,10 @@ function machine(): Record<string, unknown> {
 }
 
 /** A line of the README's table. */
-function line({ name, value, unit, yardstick, ratio, spread, target, ok }: Row): string {
-  const cells = [name, `${value} ${unit}`, yardstick, `${ratio} (${spread.join(' to ')})`, target, ok ? 'yes' : 'no'];
+function line({ name, value, unit, yardstick, ratio, spread, target, ok, samples }: Row): string {
+  const note = samples.at(-1)?.note;
+  const here = `${value} ${unit}${note === undefined ? '' : `, ${note}`}`;
+  const cells = [name, here, yardstick, `${ratio} (${spread.join(' to ')})`, target, ok ? 'yes' : 'no'];
   return `| ${cells.join(' | ')} |\n`;
 }
 
