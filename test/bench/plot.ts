@@ -22,6 +22,7 @@ export function plot(panels: readonly Panel[]): string {
   const size = `width="${COLUMNS * WIDTH}" height="${rows * HEIGHT}"`;
   const style = 'font-family="sans-serif" font-size="11" fill="#222"';
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style}>
+<title>How rate, memory and latency grow with the backlog and with the kits</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${drawn.join('\n')}
 </svg>
