@@ -215,6 +215,22 @@ describe('/metrics', () => {
     assert.ok(scrape.rule_files.every((file) => existsSync(join(CONFIG, file))));
   });
 
+  test('counts the radios of a kit that are in use and hear nothing', async () => {
+    const metrics = new Metrics(new Health());
+    const radio = { name: 'wifi', enabled: true, lastMessageUs: null, messages: null, errors: null, dropped: null };
+    const receivers = [
+      { ...radio, state: 'connected' },
+      { ...radio, name: 'ble', state: 'dead' },
+      { ...radio, name: 'sdr', state: 'dead', enabled: false },
+    ];
+    const report = { kitId: 'kit-1', opening: 'o', n: 1, listing: null, reconnects: 0, streams: [], receivers };
+    const none = { stored: 0, merged: 0, refused: 0, rejected: 0 };
+    const counts = { drone: none, aircraft: none, signal: none, system: none };
+    const batch = { observations: [], rejects: [], contacts: [], reports: [report] };
+    metrics.committed(batch, { counts, rejects: [], streams: [], stored: [] }, 0);
+    assert.match(await metrics.text(), /^dragonsink_kit_receivers_broken\{kit="kit-1"\} 1$/m);
+  });
+
   test('keeps a bounded number of kits, whoever makes them up', async () => {
     const metrics = new Metrics(new Health());
     const none = { observations: [], rejects: [], reports: [] };

@@ -1,15 +1,13 @@
 // `npm run test:browser [-- FILE...]`: the page in a real browser, and its HTTP API, against a real broker and the built
 // server. Pictures of what the page shows are left in screenshots/.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  aptInstall,
   ensureBuild,
   ensureDependencies,
   ensureMosquitto,
+  ensurePackages,
   ensurePostgres,
   filesBelow,
-  MissingPart,
   ROOT,
   runTool,
 } from './ensure.mjs';
@@ -22,14 +20,8 @@ const NEEDED = {
   'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
 };
 
-function ensurePackages() {
-  const missing = () => Object.keys(NEEDED).filter((name) => !existsSync(NEEDED[name]));
-  if (missing().length === 0 || (aptInstall(missing()) && missing().length === 0)) return;
-  throw new MissingPart(`as root run: apt-get install -y ${missing().join(' ')}`);
-}
-
 runTool(() => {
-  ensurePackages();
+  ensurePackages(NEEDED);
   ensureDependencies();
   ensureBuild();
   ensureMosquitto();

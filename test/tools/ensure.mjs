@@ -192,6 +192,13 @@ function linkLibraries(native) {
   }
 }
 
+/** `needed` names of each Debian package a command or a file of it, by which one sees that it is there. */
+export function ensurePackages(needed) {
+  const missing = () => Object.keys(needed).filter((name) => !existsSync(needed[name]));
+  if (missing().length === 0 || (aptInstall(missing()) && missing().length === 0)) return;
+  throw new MissingPart(`as root run: apt-get install -y ${missing().join(' ')}`);
+}
+
 /** False when this is not Debian, or not root. The packages' services are not started: the tests start their own. */
 export function aptInstall(packages) {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;

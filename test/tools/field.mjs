@@ -1,13 +1,12 @@
 // `npm run test:field [-- FILE...]`: makes the bundles, and installs and runs them as on a kit: in a Debian that is booted
 // with systemd and has no network, in throw-away roots, and under an emulated arm64. Needs root, for all of that.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  aptInstall,
   ensureBuild,
   ensureDependencies,
   ensureMosquitto,
+  ensurePackages,
   ensurePostgres,
   filesBelow,
   MissingPart,
@@ -32,15 +31,9 @@ const NEEDED = {
   'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
 };
 
-function ensurePackages() {
-  if (process.getuid?.() !== 0) throw new MissingPart('this boots a machine, and needs root: sudo npm run test:field');
-  const missing = () => Object.keys(NEEDED).filter((name) => !existsSync(NEEDED[name]));
-  if (missing().length === 0 || (aptInstall(missing()) && missing().length === 0)) return;
-  throw new MissingPart(`as root run: apt-get install -y ${missing().join(' ')}`);
-}
-
 runTool(() => {
-  ensurePackages();
+  if (process.getuid?.() !== 0) throw new MissingPart('this boots a machine, and needs root: sudo npm run test:field');
+  ensurePackages(NEEDED);
   ensureDependencies();
   ensureBuild();
   ensureMosquitto();
