@@ -60,11 +60,15 @@ export class Committer {
     return this.committedMs - Math.max(sinceMs, this.worksSinceMs);
   }
 
-  /** Null when the signal came while the database was away. */
+  /**
+   * Null when the signal came while the database was away. What twice took longer than a statement may is done in halves:
+   * a replay that must unpack many compressed rows would never come to an end.
+   */
   async commit(batch: Batch): Promise<CommitResult | null> {
     const { log, recorder, signal } = this.options;
     const backoff = new Backoff(this.options.backoff ?? BACKOFF);
     let sinceMs = performance.now();
+    let timeouts = 0;
     for (;;) {
       const startedMs = performance.now();
       try {
@@ -80,6 +84,8 @@ export class Committer {
         if (signal.aborted) return null;
         await sleep(backoff.next(), signal);
         if (signal.aborted) return null;
+        if (isTimeout(thrown) && sizeOf(batch) > 1) timeouts += 1;
+        if (timeouts > 1) return this.inHalves(batch);
       }
     }
   }
@@ -97,23 +103,25 @@ export class Committer {
 
   /** Something in it can't be stored: halves are tried until it stands alone, and then a reject takes its place. */
   private async bisect(batch: Batch, error: AppError): Promise<CommitResult | null> {
-    if (sizeOf(batch) > 1) {
-      const [first, second] = cut(batch);
-      const before = await this.commit(first);
-      const after = before && (await this.commit(second));
-      return (
-        after && {
-          counts: addCounts(before.counts, after.counts),
-          rejects: [...before.rejects, ...after.rejects],
-          streams: [...before.streams, ...after.streams],
-          stored: [...before.stored, ...after.stored],
-        }
-      );
-    }
+    if (sizeOf(batch) > 1) return this.inHalves(batch);
     const instead = this.options.allowance.mark(replacementOf(batch, error));
     if (sizeOf(instead) > 0) return this.commit(instead);
     this.options.log.error({ code: error.code }, `left out, for the database takes it in no form: ${error.message}`);
     return { counts: noCounts(), rejects: [], streams: [], stored: [] };
+  }
+
+  private async inHalves(batch: Batch): Promise<CommitResult | null> {
+    const [first, second] = cut(batch);
+    const before = await this.commit(first);
+    const after = before && (await this.commit(second));
+    return (
+      after && {
+        counts: addCounts(before.counts, after.counts),
+        rejects: [...before.rejects, ...after.rejects],
+        streams: [...before.streams, ...after.streams],
+        stored: [...before.stored, ...after.stored],
+      }
+    );
   }
 
   private healthy(): void {
@@ -142,4 +150,8 @@ export class Committer {
     if (this.problem !== code) log.error({ code, hint }, `database: ${error.message}; trying again`);
     this.problem = code;
   }
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof AppError && thrown.code === 'timeout';
 }

@@ -77,6 +77,20 @@ describe('the committer', () => {
     assert.deepEqual([outcome, (await store.counts()).rows.drone], ['stored', 7]);
   });
 
+  test('what always takes longer than a statement may is committed in smaller and smaller parts', async (t) => {
+    const { acked, asked, receive, store } = await setUp(t, ({ observations }) => {
+      if (observations.length > 2) throw new StoreError('canceling statement', { code: 'timeout', retryable: true });
+    });
+    receive(1, 1, 2, 3, 4, 5, 6, 7, 8);
+    await eventually('it', () => acked.length === 1, 5_000);
+    assert.deepEqual(
+      asked.map(({ observations }) => observations.length),
+      [8, 8, 4, 4, 2, 2, 4, 4, 2, 2],
+      'once more as it is, for the database may have been busy',
+    );
+    assert.deepEqual([(await store.counts()).rows.drone, (await store.counts()).rejects], [8, 0]);
+  });
+
   test('a status counts after the messages that came before it, also when one of them is not storable', async (t) => {
     const { acked, batcher, receive, store } = await setUp(t, ({ observations }) => {
       if (observations.some(({ columns }) => columns['mac'] === 'poison')) throw new StoreError('no', { code: 'data' });
