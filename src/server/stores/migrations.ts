@@ -94,7 +94,10 @@ export interface OpenOptions {
   readonly nowUs: Clock;
   /** Where PostgreSQL is asked as the owner of the tables; unless given, as everything else. */
   readonly maintainUrl?: string | undefined;
-  /** A command that only looks, or adds to what is there, makes no database: a mistyped name would give it an empty one. */
+  /**
+   * A command that only looks, or adds to what is there, makes no database, for a mistyped name would give it an empty one,
+   * and takes none to this version.
+   */
   readonly mustExist: boolean;
 }
 
@@ -130,6 +133,7 @@ export async function migrate(
   const from = await target.version();
   if (from === 0 && target.mustExist) throw noDatabase(target.where);
   const to = migrations.at(-1)?.version ?? 0;
+  if (from < to && target.mustExist) throw olderDatabase(target.where, from, to);
   if (from > to) {
     throw new StoreError(`${target.where}: made by a newer dragonsink (version ${from}, this one knows ${to})`, {
       code: 'version',
@@ -168,5 +172,13 @@ export function noDatabase(where: string): StoreError {
   return new StoreError(`${where}: no database of a dragonsink server`, {
     code: 'missing',
     hint: 'is the name right (DATABASE_URL, --database)? A new one is made by dragonsink migrate, or by dragonsink server when it first starts',
+  });
+}
+
+/** Whoever only looks changes nothing, least of all under a server of before that still runs. */
+function olderDatabase(where: string, from: number, to: number): StoreError {
+  return new StoreError(`${where}: made by an older dragonsink (version ${from}, this one needs ${to})`, {
+    code: 'version',
+    hint: 'restart dragonsink server, which brings it to this version; or run: dragonsink migrate',
   });
 }

@@ -23,9 +23,9 @@ export async function openStore(databaseUrl: string, options: StoreOptions = {})
 }
 
 /**
- * The same for a database that a server has made.
+ * The same for a database that a server has made, for whoever only looks at it: its schema stays as it is.
  *
- * @throws StoreError `missing` when there is none, and as above.
+ * @throws StoreError `missing` when there is none, `version` when it is an older one, and as above.
  */
 export async function openExistingStore(databaseUrl: string, options: StoreOptions = {}): Promise<Store> {
   return open(databaseUrl, options, true);

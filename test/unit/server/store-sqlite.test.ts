@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { openStore } from '../../../src/server/stores/open-store.js';
+import { openExistingStore, openStore } from '../../../src/server/stores/open-store.js';
 import * as plans from '../../../src/server/stores/sqlite-plans.js';
 import { DATA_TABLES, KITS, valueColumns } from '../../../src/server/stores/tables.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
@@ -114,7 +114,7 @@ suite('SQLite: the file', () => {
   test('a server on SQLite never loads pg', (t) => {
     const script = `
       import { createRequire } from 'node:module';
-      import { openStore } from ${JSON.stringify(join(import.meta.dirname, '../../../src/server/stores/open-store.ts'))};
+      import { openExistingStore, openStore } from ${JSON.stringify(join(import.meta.dirname, '../../../src/server/stores/open-store.ts'))};
       const store = await openStore('sqlite:' + process.argv[1]);
       await store.close();
       const loaded = Object.keys(createRequire(import.meta.url).cache).filter((file) => file.includes('/node_modules/pg'));
@@ -155,4 +155,14 @@ suite('SQLite: the file', () => {
         match(detail, /^SEARCH .*(PRIMARY KEY|sqlite_autoindex|time|ingest_keys_untimed)/, `${sql}: ${detail}`);
     }
   });
+});
+
+test('who only looks at a database of before changes nothing in it, and says who does', async (t) => {
+  const path = join(tempFolder(t), 'server.db');
+  await (await openStore(`sqlite:${path}`)).close();
+  const db = new Database(path);
+  t.after(() => db.close());
+  db.exec("UPDATE ingest_meta SET value = '8' WHERE key = 'schema_version'");
+  await throws(openExistingStore(`sqlite:${path}`), { code: 'version', hint: /restart dragonsink server/ });
+  deepEqual(db.prepare("SELECT value FROM ingest_meta WHERE key = 'schema_version'").get(), { value: '8' });
 });
