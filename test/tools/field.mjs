@@ -27,6 +27,7 @@ const NEEDED = {
   'libstdc++6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libstdc++.so.6',
   'mosquitto-clients': '/usr/bin/mosquitto_sub',
   shellcheck: '/usr/bin/shellcheck',
+  prometheus: '/usr/bin/promtool',
   'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
 };
