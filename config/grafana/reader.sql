@@ -19,7 +19,8 @@ ALTER ROLE dragonsink_grafana PASSWORD :'grafana_password';
 ALTER ROLE dragonsink_grafana SET statement_timeout = '30s';
 ALTER ROLE dragonsink_grafana SET default_transaction_read_only = on;
 
-SELECT format('GRANT CONNECT ON DATABASE %I TO dragonsink_grafana', current_database()) \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO dragonsink_grafana', current_database())
+WHERE NOT has_database_privilege('dragonsink_grafana', current_database(), 'CONNECT') \gexec
 GRANT USAGE ON SCHEMA public TO dragonsink_grafana;
 -- What is there, and what is made later: by the owner of config/roles.sql, of the database, or of a table that is there.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO dragonsink_grafana;

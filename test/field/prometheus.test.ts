@@ -122,8 +122,8 @@ test('Prometheus reads a real server, with its token, and every alert can be eva
   };
   const known = await eventually('its first rounds', async () => {
     const found = await health();
-    const all = [...(found?.targets ?? []), ...(found?.rules ?? [])];
-    return all.length > 1 && all.every((one) => one.health !== 'unknown') && found;
+    if (found === null || found.targets.length === 0 || found.rules.length === 0) return null;
+    return [...found.targets, ...found.rules].every((one) => one.health !== 'unknown') && found;
   });
   deepEqual(
     known.targets.map(({ health: state, lastError }) => [state, lastError]),

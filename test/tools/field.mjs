@@ -2,6 +2,7 @@
 // with systemd and has no network, in throw-away roots, and under an emulated arm64. Needs root, for all of that.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { ensureCompose } from './compose.mjs';
 import {
   ensureBuild,
   ensureDependencies,
@@ -39,6 +40,7 @@ runTool(() => {
   ensureBuild();
   ensureMosquitto();
   ensurePostgres();
+  ensureCompose();
   run(process.execPath, [join(ROOT, 'test/tools/bundle.mjs')]);
   const named = process.argv.slice(2);
   const files =
