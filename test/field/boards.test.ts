@@ -9,7 +9,7 @@ import { Ranges } from '../../src/schema/ranges.js';
 import type { Store } from '../../src/server/store.js';
 import { openStore } from '../../src/server/stores/open-store.js';
 import { expand, type Panel, readBoards } from '../fixtures/boards.js';
-import { psql, startPostgres } from '../fixtures/postgres.js';
+import { psql } from '../fixtures/postgres.js';
 import { usePostgres } from '../fixtures/postgres-harness.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { useTimescale } from '../fixtures/timescale.js';
@@ -56,6 +56,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
 };
 
 const postgres = usePostgres();
+/** Without the roles of config/roles.sql. */
+const cluster = usePostgres();
 const timescale = useTimescale();
 
 const HEALTH = { cpu_percent: 12, memory_percent: 40, disk_percent: 30, temp_cpu: 55 };
@@ -259,28 +261,27 @@ suite('the boards', () => {
     equal(rows.length, 3);
   });
 
-  for (const [when, order] of [
-    ['before the server has been there', ['reader', 'server']],
-    ['after', ['server', 'reader']],
+  for (const [whose, order] of [
+    ['of Analytics, with reader.sql before the server has been there', ['analytics', 'reader', 'server']],
+    ['of Analytics, with reader.sql after it', ['analytics', 'server', 'reader']],
+    ['of its own, with reader.sql before there is anything', ['owner', 'reader', 'server']],
   ] as const) {
-    test(`show everything in a database of Analytics, where there is no other role, with reader.sql ${when}`, async (t) => {
-      // A cluster of its own: the other tests' roles would be here too.
-      const cluster = await startPostgres();
-      t.after(() => cluster.stop());
-      const url = new URL(cluster.createDatabase());
-      psql(url.href, '-c', 'CREATE ROLE wardragon SUPERUSER LOGIN');
-      url.username = 'wardragon';
-      psql(url.href, '-f', ANALYTICS);
-      // As the profile analytics: one role for everything.
+    test(`show everything where one role does everything, in a database ${whose}`, async (t) => {
+      const admin = cluster().createDatabase();
+      const name = new URL(admin).pathname.slice(1);
+      const role = `SELECT 'CREATE ROLE wardragon SUPERUSER LOGIN' WHERE to_regrole('wardragon') IS NULL`;
+      psql(admin, '-c', `DO $$ BEGIN EXECUTE coalesce((${role}), 'SELECT 1'); END $$`);
+      const as = (user: string): string => admin.replace('//postgres@', `//${user}@`);
+      const url = as('wardragon');
       const steps = {
-        reader: () => psql(url.href, '-v', 'grafana_password=a-new-one', '-f', READER),
-        server: () => openStore(url.href).then((store) => store.close()),
+        owner: () => psql(admin, '-c', `ALTER DATABASE ${name} OWNER TO wardragon`),
+        analytics: () => psql(url, '-f', ANALYTICS),
+        server: () => openStore(url).then((store) => store.close()),
+        reader: () => psql(admin, '-v', 'grafana_password=a-new-one', '-f', READER),
       };
       for (const step of order) await steps[step]();
-      const reader = new URL(url);
-      reader.username = 'dragonsink_grafana';
-      const client = await connect(t, reader.href);
-      await checkAll(client, () => fillDatabase(url.href));
+      const client = await connect(t, as('dragonsink_grafana'));
+      await checkAll(client, () => fillDatabase(url));
       await client.query('SET default_transaction_read_only = off');
       await rejects(client.query('DELETE FROM kits'), /permission denied/);
     });
