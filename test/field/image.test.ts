@@ -207,6 +207,7 @@ suite('the image', () => {
     const broker = await startMosquitto({}, t);
     const { env, url } = await composeEnv(t, broker);
     const { child, log, healthy, stop } = startContainer(t, env);
+    assert.match(of('HEALTHCHECK')[0] ?? '', new RegExp(`--timeout=${CHECK_MS / 1_000}s `));
     await eventually('its health', healthy).catch((error: unknown) => {
       throw new Error(log(), { cause: error });
     });

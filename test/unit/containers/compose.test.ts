@@ -129,6 +129,15 @@ test('nobody but this machine reaches it, unless .env says so', (t) => {
   equal(services['timescaledb']?.ports, undefined);
 });
 
+// As test/field/image.test.ts runs the server. TimescaleDB's image begins as root, and writes into its own folders.
+test('all but the database have no right, and nothing to write to but /tmp and their volumes', (t) => {
+  const { timescaledb: _, ...services } = loadCompose(makeEnv(t)).services;
+  for (const [name, { read_only, cap_drop, security_opt, tmpfs }] of Object.entries(services)) {
+    deepEqual([read_only, cap_drop, security_opt], [true, ['ALL'], ['no-new-privileges:true']], name);
+    equal(tmpfs?.[0], '/tmp', name);
+  }
+});
+
 test('every image has a whole version, and every file that is mounted is there', (t) => {
   const { services, volumes, secrets } = loadCompose(makeEnv(t));
   for (const [name, { image, build, volumes: mounts = [] }] of Object.entries(services)) {

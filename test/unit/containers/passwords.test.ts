@@ -69,13 +69,13 @@ suite('a password', () => {
 
   test('that is written into the file would be seen', () => {
     const { services } = parse(COMPOSE, { merge: true }) as { services: Record<string, Service> };
-    const with_ = (name: string, value: string): Secret[] =>
+    const given = (name: string, value: string): Secret[] =>
       secretsOf({ one: { ...(services['grafana'] as Service), environment: { [name]: value } } });
-    deepEqual(with_('GF_SECURITY_ADMIN_PASSWORD', 'admin'), [
+    deepEqual(given('GF_SECURITY_ADMIN_PASSWORD', 'admin'), [
       { where: 'one GF_SECURITY_ADMIN_PASSWORD', value: 'admin' },
     ]);
-    equal(with_('DATABASE_URL', 'postgres://u:changeme@h:5432/d')[0]?.value, 'changeme');
-    equal(with_('GF_SMTP_HOST', 'x').length, 1, 'what nobody has looked at counts as a secret');
+    equal(given('DATABASE_URL', 'postgres://u:changeme@h:5432/d')[0]?.value, 'changeme');
+    equal(given('GF_SMTP_HOST', 'x').length, 1, 'what nobody has looked at counts as a secret');
   });
 });
 
