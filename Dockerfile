@@ -10,7 +10,8 @@ RUN npm ci --no-fund --no-audit
 COPY . .
 RUN npm run build \
  && npm prune --omit=dev --omit=optional --no-fund --no-audit \
- && rm -rf dist/simulate dist/cli/simulate*.js node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
+ && rm -rf dist/simulate dist/cli/simulate*.js \
+ && cd node_modules/better-sqlite3 && rm -rf deps src build/Release/obj*
 
 FROM node:22.22.2-bookworm-slim
 ENV NODE_ENV=production

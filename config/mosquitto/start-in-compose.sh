@@ -3,6 +3,8 @@
 set -eu
 here=$(dirname "$0")
 passwords=/run/mosquitto/passwords
+: "${MQTT_USERNAME:?is not set; .env.example says how to make .env}"
+: "${MQTT_PASSWORD:?is not set; .env.example says how to make .env}"
 umask 077
 mosquitto_passwd -c -b "$passwords" "$MQTT_USERNAME" "$MQTT_PASSWORD"
 unset MQTT_PASSWORD

@@ -191,6 +191,8 @@ function checkPostgresUrl(raw: string): Parsed<string> {
   if (url === null || url.hash !== '' || url.pathname.includes('@')) {
     return { wrong: 'is not a URL; in the password / is written as %2F, # as %23, @ as %40' };
   }
+  // What is left of postgres://user:$PASSWORD@... without its variable.
+  if (/^\w+:\/\/[^/@]*:@/.test(raw)) return { wrong: 'has nothing where its password should be' };
   return { value: raw };
 }
 

@@ -148,7 +148,7 @@ describe('/metrics', () => {
       .all() as { kind: string | null; reason: string; n: number }[];
     const lastSeen = db.prepare('SELECT kit_id FROM kits ORDER BY kit_id').pluck().all();
     db.close();
-    const rejected = [...found].filter(([name]) => name.startsWith('dragonsink_messages_rejected_total{'));
+    const rejected = [...found].filter(([name, n]) => name.startsWith('dragonsink_messages_rejected_total{') && n > 0);
     assert.deepEqual(
       new Map(rejected),
       new Map(
@@ -213,6 +213,16 @@ describe('/metrics', () => {
     };
     assert.ok(rules.some(({ expr }) => expr.includes(`job="${scrape.scrape_configs[0]?.job_name}"`)));
     assert.ok(scrape.rule_files.every((file) => existsSync(join(CONFIG, file))));
+  });
+
+  test('counts rejects of every kind and reason from zero on: a burst of them is an increase', async () => {
+    const counters = samples(await new Metrics(new Health()).text());
+    for (const kind of [...KINDS, 'unknown']) {
+      for (const reason of ['json', 'schema', 'kit', 'frame', 'time', 'retention', 'database', 'internal']) {
+        const name = `dragonsink_messages_rejected_total{kind="${kind}",reason="${reason}"}`;
+        assert.equal(counters.get(name), 0, name);
+      }
+    }
   });
 
   test('counts the radios of a kit that are in use and hear nothing', async () => {

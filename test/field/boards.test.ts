@@ -1,14 +1,14 @@
-// Every query of every board of config/grafana, on a database that has something of everything: on PostgreSQL with the roles
-// of compose.yaml, as the one that Grafana has, and on TimescaleDB.
-import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+// Every query of every board of config/grafana, on a database that is empty and then has something of everything: on PostgreSQL
+// with the roles of compose.yaml, as the one that Grafana has; on a WarDragon Analytics; and on TimescaleDB.
+import { deepEqual, equal, notDeepEqual, ok, rejects } from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
-import { Client } from 'pg';
+import { Client, type QueryResult } from 'pg';
 import { Ranges } from '../../src/schema/ranges.js';
 import type { Store } from '../../src/server/store.js';
 import { openStore } from '../../src/server/stores/open-store.js';
-import { type Board, expand, type Panel, readBoards } from '../fixtures/boards.js';
+import { expand, type Panel, readBoards } from '../fixtures/boards.js';
 import { psql } from '../fixtures/postgres.js';
 import { usePostgres } from '../fixtures/postgres-harness.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -30,16 +30,39 @@ import {
 } from '../unit/server/store-batches.js';
 
 const ROOT = join(import.meta.dirname, '../..');
+const ANALYTICS = join(import.meta.dirname, '../fixtures/analytics-schema.sql');
+const ANALYTICS_TIMESCALE = join(import.meta.dirname, '../fixtures/analytics-timescale.sql');
+const READER = join(ROOT, 'config/grafana/reader.sql');
 const KITS = ['wardragon-1', 'wardragon-2'] as const;
+const SILENT = 'wardragon-3';
 const MINUTE_US = 60e6;
 const NOW_US = Date.now() * 1_000;
-const SHOWN = { from: new Date(NOW_US / 1_000 - 3_600_000), to: new Date(NOW_US / 1_000 + 60_000), kits: KITS };
+const SHOWN = {
+  from: new Date(NOW_US / 1_000 - 3_600_000),
+  to: new Date(NOW_US / 1_000 + 60_000),
+  kits: [...KITS, SILENT],
+};
 const BOARDS = readBoards();
+/** What each panel with one number has to show of it. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  Drones: 1,
+  Aircraft: 1,
+  Signals: 2,
+  'Kits that hear': 2,
+  Online: 2,
+  Silent: 1,
+  'Waiting in spools': 2 * 4,
+  Missing: 2 * 6,
+};
 
 const postgres = usePostgres();
+/** Without the roles of config/roles.sql. */
+const cluster = usePostgres();
 const timescale = useTimescale();
 
-/** What a fleet of two leaves behind: rows of each kind, resends, gaps, evictions, rejects. */
+const HEALTH = { cpu_percent: 12, memory_percent: 40, disk_percent: 30, temp_cpu: 55 };
+
+/** What a fleet of three, of which one has gone silent, leaves behind: rows of each kind, resends, gaps, evictions, rejects. */
 async function fill(store: Store): Promise<void> {
   for (const [i, kitId] of KITS.entries()) {
     const when = (agoUs: number, over: object) => ({
@@ -48,18 +71,25 @@ async function fill(store: Store): Promise<void> {
       timeUs: NOW_US - agoUs - i,
       ...over,
     });
-    const pilot = { pilot_lat: 39.2, pilot_lon: -104.8, rid_make: 'DJI', rssi: -61 - i, alt: 120, speed: 4.5 };
+    const flight = { lat: 39.1, lon: -104.9, alt: 120, height: 60, speed: 4.5, heading: 90, rssi: -61 - i };
+    const pilot = { pilot_lat: 39.2, pilot_lon: -104.8, operator_id: 'OP-1' };
+    const make = { rid_make: 'DJI', rid_model: 'Mini 4 Pro', description: 'a visit' };
     const first = batch(
-      drone(when(1e6, { columns: { lat: 39.1, lon: -104.9, ...pilot } })),
+      drone(when(1e6, { columns: { ...flight, ...pilot, ...make } })),
       drone(when(10 * MINUTE_US, { identity: at(2) })),
       drone(when(30 * MINUTE_US, { identity: at(9), replay: true })),
-      aircraft(when(2e6, { columns: { alt: 3048, speed: 120, lat: 39.3, lon: -104.7 } })),
-      signal(when(3e6, { columns: { freq_mhz: 5800, power_dbm: -60 } })),
-      system(
-        when(4e6, {
-          columns: { cpu_percent: 12, memory_percent: 40, disk_percent: 30, temp_cpu: 55, lat: 39, lon: -104 },
+      aircraft(
+        when(2e6, {
+          columns: { lat: 39.3, lon: -104.7, alt: 3048, speed: 120, vspeed: 2, heading: 270, description: 'N123AB' },
         }),
       ),
+      signal(
+        when(3e6, {
+          thing: `fpv-${i}`,
+          columns: { freq_mhz: 5800, bandwidth_mhz: 6, power_dbm: -60, signal_type: 'fpv', source: 'confirm' },
+        }),
+      ),
+      system(when(4e6, { columns: { ...HEALTH, lat: 39, lon: -104, gps_fix: true, uptime_hours: 5 } })),
     );
     const contacts = [contact({ kitId, atUs: NOW_US })];
     await store.commit({ ...first, contacts });
@@ -82,6 +112,7 @@ async function fill(store: Store): Promise<void> {
     const said = report(1, streams, { kitId, receivers: [wifi] });
     await store.commit(whole({ rejects: [bad], contacts, reports: [said] }));
   }
+  await store.commit(whole({ contacts: [contact({ kitId: SILENT, atUs: NOW_US - 60 * MINUTE_US })] }));
 }
 
 /** With a clock of ten minutes ago, so that what is missing has stood long enough. */
@@ -115,71 +146,112 @@ function makeRoles(t: TestContext, url: string): (role: string) => string {
   };
 }
 
+interface Query {
+  readonly panel: Panel;
+  readonly format: 'table' | 'time_series';
+  readonly rawSql: string;
+}
+
+const QUERIES: ReadonlyMap<string, Query> = new Map(
+  BOARDS.flatMap(({ title, panels }) =>
+    panels.flatMap((panel) =>
+      panel.targets.map(({ refId, format, rawSql }): [string, Query] => [
+        `${title}, ${panel.title} (${panel.id}${refId})`,
+        { panel, format, rawSql },
+      ]),
+    ),
+  ),
+);
+
 /** What the panel of that name shows. */
 async function shown(client: Client, board: string, title: string): Promise<Record<string, unknown>[]> {
   const panel = BOARDS.find(({ uid }) => uid === board)?.panels.find((one) => one.title === title);
   return (await client.query(expand(panel?.targets[0]?.rawSql ?? '', SHOWN))).rows;
 }
 
-async function check(client: Client, board: Board, panel: Panel): Promise<void> {
-  const columns: string[] = [];
-  for (const { rawSql, format } of panel.targets) {
-    const where = `${board.title}, ${panel.title}`;
-    const { rows, fields } = await client.query(expand(rawSql, SHOWN)).catch((error: unknown) => {
-      throw new Error(`${where}: ${rawSql}`, { cause: error });
-    });
-    ok(rows.length > 0, `${where}: nothing`);
-    columns.push(...fields.map(({ name }) => name));
-    if (format !== 'time_series') continue;
-    equal(fields[0]?.name, 'time', where);
-    const times = rows.map((row) => Number(row.time));
-    deepEqual(
-      times,
-      [...times].sort((a, b) => a - b),
+type Answers = ReadonlyMap<string, QueryResult<Record<string, unknown>>>;
+
+/** What each query of each panel gives, by where it stands. */
+async function askAll(client: Client, kits: readonly string[] = SHOWN.kits): Promise<Answers> {
+  const answers = new Map<string, QueryResult<Record<string, unknown>>>();
+  for (const [where, { rawSql }] of QUERIES) {
+    const asked = client.query<Record<string, unknown>>(expand(rawSql, { ...SHOWN, kits }));
+    answers.set(
       where,
-    );
-    ok(
-      rows.every((row) => row.time instanceof Date),
-      where,
+      await asked.catch((error: unknown) => {
+        throw new Error(`${where}: ${rawSql}`, { cause: error });
+      }),
     );
   }
-  for (const { matcher } of panel.fieldConfig.overrides) {
-    ok(columns.includes(matcher.options), `${panel.title} has no ${matcher.options}`);
-  }
+  return answers;
 }
 
-async function checkAll(client: Client): Promise<void> {
-  let panels = 0;
-  for (const board of BOARDS) {
-    for (const { query } of board.templating.list) ok(((await client.query(query)).rowCount ?? 0) > 0);
-    for (const panel of board.panels) await check(client, board, panel);
-    panels += board.panels.length;
-  }
-  ok(panels > 20);
+function checkTimes(where: string, { rows, fields }: QueryResult<Record<string, unknown>>): void {
+  equal(fields[0]?.name, 'time', where);
+  const times = rows.map((row) => Number(row['time']));
+  deepEqual(
+    times,
+    [...times].sort((a, b) => a - b),
+    where,
+  );
+  ok(
+    rows.every((row) => row['time'] instanceof Date),
+    where,
+  );
 }
 
-const DATA_OF = (board: Board): string[] =>
-  board.panels.flatMap((panel) => [panel, ...panel.targets].map(({ datasource }) => datasource.uid));
+/** Each panel shows something else than on an empty database: `fillIt` makes the difference, and only that. */
+async function checkAll(client: Client, fillIt: () => Promise<void>): Promise<void> {
+  const empty = await askAll(client);
+  // Before there is a kit the variable has no value.
+  await askAll(client, []);
+  await fillIt();
+  const filled = await askAll(client);
+  for (const [where, { format, panel }] of QUERIES) {
+    const answer = filled.get(where);
+    ok(answer !== undefined && answer.rows.length > 0, `${where}: nothing`);
+    notDeepEqual(answer.rows, empty.get(where)?.rows, `${where}: the same as on an empty database`);
+    for (const { name } of answer.fields) {
+      ok(
+        answer.rows.some((row) => row[name] !== null),
+        `${where}: never a value in ${name}`,
+      );
+    }
+    if (format === 'time_series') checkTimes(where, answer);
+    if (panel.type !== 'stat') continue;
+    deepEqual(answer.rows.map(Object.values), [[String(NUMBERS[panel.title])]], where);
+  }
+  for (const { title, fieldConfig } of BOARDS.flatMap(({ panels }) => panels)) {
+    const columns = [...QUERIES].flatMap(([where, { panel }]) =>
+      panel.title === title ? (filled.get(where)?.fields ?? []).map(({ name }) => name) : [],
+    );
+    for (const { matcher } of fieldConfig.overrides) {
+      ok(columns.includes(matcher.options), `${title} has no ${matcher.options}`);
+    }
+  }
+  for (const { query } of BOARDS.flatMap(({ templating }) => templating.list)) {
+    equal((await client.query(query)).rowCount, SHOWN.kits.length);
+  }
+}
 
 suite('the boards', () => {
-  test('are three, each with its own ids, and all of them read what is provisioned', () => {
+  test('are three, with panels that fit, each with its own id', () => {
     deepEqual(BOARDS.map(({ title }) => title).sort(), ['Delivery', 'Fleet health', 'In the air']);
-    const provisioned = readFileSync(join(ROOT, 'config/grafana/provisioning/datasources/dragonsink.yaml'), 'utf8');
+    ok(QUERIES.size > 20);
     for (const board of BOARDS) {
-      match(board.uid, /^dragonsink-[a-z]+$/);
-      deepEqual([...new Set(DATA_OF(board))], ['dragonsink']);
       equal(new Set(board.panels.map(({ id }) => id)).size, board.panels.length);
       for (const { gridPos, title } of board.panels) ok(gridPos.x + gridPos.w <= 24, title);
     }
-    match(provisioned, /^ +uid: dragonsink$/m);
+    const numbers = [...QUERIES.values()].filter(({ panel }) => panel.type === 'stat').map(({ panel }) => panel.title);
+    deepEqual(numbers.sort(), Object.keys(NUMBERS).sort());
   });
 
   test('show everything on PostgreSQL, to the role that Grafana has', async (t) => {
     const url = postgres().createDatabase();
     const as = makeRoles(t, url);
-    await fillDatabase(as('dragonsink_maintain'));
+    await openStore(as('dragonsink_maintain')).then((store) => store.close());
     const client = await connect(t, as('dragonsink_grafana'));
-    await checkAll(client);
+    await checkAll(client, () => fillDatabase(as('dragonsink_maintain')));
     await client.query('SET default_transaction_read_only = off');
     await rejects(client.query('DELETE FROM kits'), /permission denied/);
     const admin = await connect(t, url);
@@ -189,9 +261,54 @@ suite('the boards', () => {
     equal(rows.length, 3);
   });
 
-  test('show everything on TimescaleDB', async (t) => {
-    await fillDatabase(timescale().url);
-    await checkAll(await connect(t, timescale().url));
+  for (const [whose, order] of [
+    ['of Analytics, with reader.sql before the server has been there', ['analytics', 'reader', 'server']],
+    ['of Analytics, with reader.sql after it', ['analytics', 'server', 'reader']],
+    ['of its own, with reader.sql before there is anything', ['owner', 'reader', 'server']],
+  ] as const) {
+    test(`show everything where one role does everything, in a database ${whose}`, async (t) => {
+      const admin = cluster().createDatabase();
+      const name = new URL(admin).pathname.slice(1);
+      const role = `SELECT 'CREATE ROLE wardragon SUPERUSER LOGIN' WHERE to_regrole('wardragon') IS NULL`;
+      psql(admin, '-c', `DO $$ BEGIN EXECUTE coalesce((${role}), 'SELECT 1'); END $$`);
+      const as = (user: string): string => admin.replace('//postgres@', `//${user}@`);
+      const url = as('wardragon');
+      const steps = {
+        owner: () => psql(admin, '-c', `ALTER DATABASE ${name} OWNER TO wardragon`),
+        analytics: () => psql(url, '-f', ANALYTICS),
+        server: () => openStore(url).then((store) => store.close()),
+        reader: () => psql(admin, '-v', 'grafana_password=a-new-one', '-f', READER),
+      };
+      for (const step of order) await steps[step]();
+      const client = await connect(t, as('dragonsink_grafana'));
+      await checkAll(client, () => fillDatabase(url));
+      await client.query('SET default_transaction_read_only = off');
+      await rejects(client.query('DELETE FROM kits'), /permission denied/);
+    });
+  }
+
+  test('show everything on the TimescaleDB of Analytics, to the role that Grafana has', async (t) => {
+    const { url } = timescale();
+    const client = await connect(t, url);
+    await client.query('CREATE EXTENSION timescaledb');
+    for (const file of [ANALYTICS, ANALYTICS_TIMESCALE]) await client.query(readFileSync(file, 'utf8'));
+    await openStore(url).then((store) => store.close());
+    const forPsql = new URL(url);
+    forPsql.password = 'any';
+    forPsql.searchParams.set('sslmode', 'disable');
+    psql(forPsql.href, '-f', READER);
+    // There is one session for all.
+    const asReader = async (work: () => Promise<void>): Promise<void> => {
+      await client.query('SET ROLE dragonsink_grafana');
+      await work().finally(() => client.query('RESET ROLE'));
+    };
+    await asReader(() =>
+      checkAll(client, async () => {
+        await client.query('RESET ROLE');
+        await fillDatabase(url);
+        await client.query('SET ROLE dragonsink_grafana');
+      }),
+    );
   });
 
   test('count what the ledger counts', async (t) => {

@@ -2,6 +2,7 @@
 // with systemd and has no network, in throw-away roots, and under an emulated arm64. Needs root, for all of that.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { ensureCompose } from './compose.mjs';
 import {
   ensureBuild,
   ensureDependencies,
@@ -27,6 +28,7 @@ const NEEDED = {
   'libstdc++6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libstdc++.so.6',
   'mosquitto-clients': '/usr/bin/mosquitto_sub',
   shellcheck: '/usr/bin/shellcheck',
+  prometheus: '/usr/bin/promtool',
   'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
 };
@@ -38,6 +40,7 @@ runTool(() => {
   ensureBuild();
   ensureMosquitto();
   ensurePostgres();
+  ensureCompose();
   run(process.execPath, [join(ROOT, 'test/tools/bundle.mjs')]);
   const named = process.argv.slice(2);
   const files =

@@ -14,6 +14,9 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const AGE_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 const BATCH_MESSAGES = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
+/** Why a message is rejected; a rate of one that is not named here begins with its second. */
+const REJECT_REASONS = ['json', 'schema', 'kit', 'frame', 'time', 'retention', 'database', 'internal'];
+
 /** A message that can't be read may be of no kind. */
 const kindOf = (kind: Kind | null): Kind | 'unknown' => kind ?? 'unknown';
 
@@ -72,6 +75,9 @@ export class Metrics implements Recorder {
       for (const counter of [this.received_, this.stored, this.merged, this.duplicates, this.lost, this.excess]) {
         counter.inc({ kind }, 0);
       }
+    }
+    for (const kind of [...KINDS, kindOf(null)]) {
+      for (const reason of REJECT_REASONS) this.rejected.inc({ kind, reason }, 0);
     }
   }
 

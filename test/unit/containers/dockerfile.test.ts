@@ -8,31 +8,14 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { freePort } from '../../../src/simulate/ports.js';
 import { ROOT } from './compose-file.js';
-
-type Instruction = readonly [name: string, rest: string];
+import { ALL, allowed, healthCheck, of, STAGES } from './dockerfile.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
-
-/** Without comments, with continued lines joined. */
-function instructions(): Instruction[] {
-  const lines = read('Dockerfile')
-    .replace(/^#.*\n/gm, '')
-    .replace(/\\\n\s*/g, '')
-    .split('\n')
-    .filter((line) => line !== '');
-  return lines.map((line): Instruction => {
-    const at = line.indexOf(' ');
-    return [line.slice(0, at), line.slice(at + 1)];
-  });
-}
-
-const all = instructions();
-const of = (wanted: string): string[] => all.filter(([name]) => name === wanted).map(([, rest]) => rest);
 
 test('every instruction is one, and none fetches from the internet by itself', () => {
   const known = ['FROM', 'RUN', 'WORKDIR', 'COPY', 'ENV', 'USER', 'EXPOSE', 'HEALTHCHECK', 'ENTRYPOINT', 'CMD'];
   deepEqual(
-    all.filter(([name]) => !known.includes(name)),
+    ALL.filter(([name]) => !known.includes(name)),
     [],
   );
   deepEqual(
@@ -58,8 +41,7 @@ test('what it installs leaves no lists of packages behind', () => {
 });
 
 test('it does not run as root, and starts the server as its first process', () => {
-  const last = all.slice(all.findLastIndex(([name]) => name === 'FROM'));
-  equal(last.findLast(([name]) => name === 'USER')?.[1], 'node');
+  equal(of('USER', STAGES.final).at(-1), 'node');
   deepEqual(JSON.parse(of('ENTRYPOINT')[0] ?? ''), ['node', '/opt/dragonsink/dist/main.js']);
   deepEqual(JSON.parse(of('CMD')[0] ?? ''), ['server']);
 });
@@ -69,24 +51,22 @@ test('.dockerignore lets in what it copies, and nothing else', () => {
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
   equal(lines[0], '*');
-  const allowed = lines.slice(1).map((line) => line.replace(/^!/, ''));
-  ok(lines.slice(1).every((line) => line.startsWith('!')));
-  for (const path of allowed) ok(existsSync(join(ROOT, path)), path);
+  equal(lines.length, allowed().length + 1);
+  for (const path of allowed()) ok(existsSync(join(ROOT, path)), path);
   const copied = of('COPY').flatMap((rest) => rest.split(' ').slice(0, -1));
   const wanted = copied
     .filter((path) => path !== '--from=build' && path !== '.')
     .map((path) => path.replace('/build/', ''));
   const made = ['node_modules', 'dist'];
   deepEqual(
-    wanted.filter((path) => !allowed.includes(path) && !made.includes(path)),
+    wanted.filter((path) => !allowed().includes(path) && !made.includes(path)),
     [],
   );
 });
 
 /** Runs the image's own health check; resolves to its exit code. */
 function check(port: number): Promise<number | null> {
-  const [rest = ''] = of('HEALTHCHECK');
-  const [command = '', ...args] = JSON.parse(rest.slice(rest.indexOf('CMD ') + 4)) as string[];
+  const [command, ...args] = healthCheck();
   equal(command, 'node');
   const child = spawn(process.execPath, args, { env: { HTTP_PORT: String(port) }, stdio: 'ignore' });
   return new Promise((resolve) => child.once('exit', resolve));

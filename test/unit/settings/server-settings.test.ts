@@ -98,6 +98,7 @@ test('a database is a file of SQLite or a URL of PostgreSQL, and its password is
     'hunter2',
     'postgres://u:hunter2#x@h/d',
     'postgres://u:1/hunter2@h/d',
+    'postgres://u:@h/d',
     'postgresql+asyncpg://u:hunter2@h/d',
   ];
   for (const url of wrong) {
