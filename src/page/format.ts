@@ -34,6 +34,11 @@ export function clock(ms: number, nowMs = Date.now()): string {
   return isToday ? CLOCK.format(ms) : `${DATE.format(ms)} ${CLOCK.format(ms)}`;
 }
 
+/** The same without its seconds. */
+export function minute(ms: number, nowMs = Date.now()): string {
+  return clock(ms, nowMs).replace(/:\d\d$/, '');
+}
+
 export function count(n: number | null): string {
   return n === null ? NONE : n.toLocaleString('en');
 }

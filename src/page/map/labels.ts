@@ -1,4 +1,5 @@
 // Names on the map: each where it covers no other, and left out where there is no room.
+import { printable } from '../../base/printable.js';
 import type { Palette } from './palette.js';
 
 const FONT = '12px system-ui, sans-serif';
@@ -34,7 +35,7 @@ export class Labels {
 
   /** Beside what stands at (x, y): to the right, to the left, above, or below it; when `always`, then there anyhow. */
   draw(label: string, x: number, y: number, always = false): void {
-    const text = shortened(label);
+    const text = shown(label);
     const { width } = this.context.measureText(text);
     const places = [
       [x + 12, y + 4],
@@ -61,9 +62,12 @@ function overlap(one: Box, other: Box): boolean {
   return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }
 
-function shortened(label: string): string {
-  const characters = Array.from(label);
-  return characters.length <= MAX_CHARACTERS ? label : `${characters.slice(0, MAX_CHARACTERS - 1).join('')}…`;
+function shown(label: string): string {
+  // Of a long one the rest would only cost time.
+  const characters = Array.from(printable(label.slice(0, 2 * MAX_CHARACTERS)));
+  return characters.length <= MAX_CHARACTERS
+    ? characters.join('')
+    : `${characters.slice(0, MAX_CHARACTERS - 1).join('')}…`;
 }
 
 /** Text that is read on any ground. */

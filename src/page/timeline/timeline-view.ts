@@ -1,8 +1,8 @@
 // The last hours: how much came of what, how long it took, who was silent when, and what came after all.
 
-import { button, el, foreign, setText } from '../dom.js';
+import { button, el, foreign, labelled, setText } from '../dom.js';
 import type { FleetWatch } from '../fleet.js';
-import { clock, count, duration, number, plural } from '../format.js';
+import { clock, count, duration, minute, number, plural } from '../format.js';
 import { KitSelect } from '../kit-select.js';
 import type { Moment } from '../time/moment.js';
 import type { View } from '../view.js';
@@ -10,14 +10,9 @@ import { type Latencies, lanes, latencies, type Rates, ratesByKind, type Span, s
 import { Chart } from './chart.js';
 import type { History } from './history.js';
 import type { HistoryView } from './history-view.js';
+import { HoursSelect } from './hours-select.js';
 import { LanesChart } from './lanes-chart.js';
 
-const HOURS: readonly (readonly [number, string])[] = [
-  [1, 'last hour'],
-  [6, 'last 6 hours'],
-  [24, 'last 24 hours'],
-  [168, 'last 7 days'],
-];
 const KIND_LINES = [
   { name: 'system', colour: '--map-system' },
   { name: 'signal', colour: '--map-signal' },
@@ -35,7 +30,6 @@ export interface TimelineParts {
 
 export class TimelineView implements View {
   private readonly kit: KitSelect;
-  private readonly hours = el('select', { 'aria-label': 'How far back' });
   private readonly problem = el('p', { class: 'problem', role: 'alert' });
   private readonly rateWords = el('p', { class: 'summary' });
   private readonly latencyWords = el('p', { class: 'summary' });
@@ -56,9 +50,7 @@ export class TimelineView implements View {
     ];
     this.latency = new Chart({ lines: latencyLines, stacked: false, unit: 'ms', picked });
     this.lanes = new LanesChart(picked);
-    this.hours.append(...HOURS.map(([hours, words]) => el('option', { value: hours, selected: hours === 24 }, words)));
-    this.hours.addEventListener('change', () => parts.history.setHours(Number(this.hours.value)));
-    this.kit = new KitSelect(parts.fleet, { 'aria-label': 'Of which kit' });
+    this.kit = new KitSelect(parts.fleet, {});
     this.kit.element.addEventListener('change', () => this.render(parts.history.view.value));
     this.element = el(
       'section',
@@ -67,8 +59,8 @@ export class TimelineView implements View {
       el(
         'div',
         { class: 'tools' },
-        this.hours,
-        this.kit.element,
+        labelled('How far back', new HoursSelect(parts.history).element),
+        labelled('Of which kit', this.kit.element),
         el('p', { class: 'summary' }, 'A click on a chart shows that moment on the map.'),
       ),
       this.problem,
@@ -131,7 +123,7 @@ export class TimelineView implements View {
   }
 
   private spanTable(): HTMLElement {
-    const heading = ['kit', 'what', 'from', 'to', 'how long', ''].map((name) => el('th', { scope: 'col' }, name));
+    const heading = ['kit', 'what', 'when', 'how long', ''].map((name) => el('th', { scope: 'col' }, name));
     return el(
       'div',
       { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Gaps and replays' },
@@ -147,13 +139,12 @@ export class TimelineView implements View {
       { 'data-what': what },
       el('th', { scope: 'row' }, foreign(this.kitName(kitId))),
       el('td', {}, words),
-      el('td', {}, clock(fromMs, nowMs)),
-      el('td', {}, nowMs - toMs < 60_000 ? 'now' : clock(toMs, nowMs)),
+      el('td', {}, `${minute(fromMs, nowMs)} – ${nowMs - toMs < 60_000 ? 'now' : minute(toMs, nowMs)}`),
       el('td', {}, duration(toMs - fromMs)),
       el(
         'td',
         {},
-        button('On the map', () => this.goTo(fromMs), { 'aria-label': `Show ${clock(fromMs, nowMs)} on the map` }),
+        button('Map', () => this.goTo(fromMs), { 'aria-label': `Show ${clock(fromMs, nowMs)} on the map` }),
       ),
     );
   }
