@@ -80,6 +80,9 @@ test('a stream that breaks alone is opened again from where it was, and nothing 
   const { page, troubles } = await openPage(browser, `${await proxy.start(t)}/#/map`);
   await world.publish('wardragon/drones', drone('drone-before'));
   await page.locator('.track').filter({ hasText: 'before' }).waitFor();
+  // That one may have been there already; this one the stream tells of.
+  await world.publish('wardragon/drones', drone('drone-news'));
+  await page.locator('.track').filter({ hasText: 'news' }).waitFor();
   const asked = proxy.asked.length;
 
   proxy.breakStreams();

@@ -91,7 +91,7 @@ function drawLabels(
   { kits, selected }: Scene,
   visible: readonly Track[],
 ): void {
-  const labels = new Labels(context, palette);
+  const labels = new Labels(context, palette, view.width);
   const name = (label: string, world: WorldPoint, always = false): void => {
     const { x, y } = onScreen(world, view);
     labels.draw(label, x, y, always);

@@ -23,6 +23,8 @@ export class Labels {
   constructor(
     private readonly context: CanvasRenderingContext2D,
     private readonly palette: Palette,
+    /** Of the map, in pixels: half a name is none. */
+    private readonly width: number,
   ) {
     context.font = FONT;
     context.lineJoin = 'round';
@@ -50,7 +52,8 @@ export class Labels {
       right: left + width,
       bottom: base + 3,
     }));
-    const free = boxes.find((box) => !this.taken.some((one) => overlap(one, box)));
+    const inside = boxes.filter(({ left, right }) => left >= 0 && right <= this.width);
+    const free = inside.find((box) => !this.taken.some((one) => overlap(one, box)));
     const box = free ?? (always ? boxes.at(-1) : undefined);
     if (box === undefined) return;
     this.taken.push(box);

@@ -23,7 +23,8 @@ export function fromNearest(place: Place, landmarks: readonly Landmark[]): strin
     if (distance < metres) [nearest, metres] = [landmark, distance];
   }
   if (nearest === null) return null;
-  const name = printable(nearest.label);
+  // One alone needs no name.
+  const name = landmarks.length === 1 ? 'the kit' : printable(nearest.label);
   return metres < HERE_M ? `at ${name}` : `${distanceWords(metres)} ${direction(nearest.place, place)} of ${name}`;
 }
 

@@ -37,6 +37,7 @@ export class TimelineView implements View {
   private readonly latency: Chart;
   private readonly lanes: LanesChart;
   private readonly spanRows = el('tbody', {});
+  private readonly spanTable = this.makeSpanTable();
   private readonly spanWords = el('p', { class: 'summary' });
   private isShown = false;
   readonly element: HTMLElement;
@@ -65,12 +66,7 @@ export class TimelineView implements View {
       ),
       this.problem,
       figure('Messages a minute, by kind', this.rateWords, this.rate.element),
-      figure(
-        'Kits: what they sent, gaps, and what replays filled',
-        this.spanWords,
-        this.lanes.element,
-        this.spanTable(),
-      ),
+      figure('Kits: what they sent, gaps, and what replays filled', this.spanWords, this.lanes.element, this.spanTable),
       figure('From detection to the database, live messages', this.latencyWords, this.latency.element),
     );
     parts.history.start();
@@ -115,14 +111,12 @@ export class TimelineView implements View {
     this.lanes.show(cells, found, view, (id) => this.kitName(id));
     const gaps = found.filter(({ what }) => what === 'gap').length;
     const filled = found.length - gaps;
-    setText(
-      this.spanWords,
-      view.loaded ? `${plural(gaps, 'gap')}, ${plural(filled, 'replay')} that filled one` : 'Reading…',
-    );
+    setText(this.spanWords, view.loaded ? spanWords(gaps, filled) : 'Reading…');
+    this.spanTable.hidden = found.length === 0;
     this.spanRows.replaceChildren(...found.slice(0, MAX_SPANS).map((span) => this.spanRow(span)));
   }
 
-  private spanTable(): HTMLElement {
+  private makeSpanTable(): HTMLElement {
     const heading = ['kit', 'what', 'when', 'how long', ''].map((name) => el('th', { scope: 'col' }, name));
     return el(
       'div',
@@ -156,6 +150,10 @@ export class TimelineView implements View {
 
 function figure(title: string, words: HTMLElement, ...content: readonly HTMLElement[]): HTMLElement {
   return el('section', { class: 'figure' }, el('h2', {}, title), words, ...content);
+}
+
+function spanWords(gaps: number, filled: number): string {
+  return gaps + filled === 0 ? 'No gaps.' : `${plural(gaps, 'gap')}, ${plural(filled, 'replay')} that filled one`;
 }
 
 function rateWords(sums: ReturnType<typeof totals>, { times, series }: Rates): string {

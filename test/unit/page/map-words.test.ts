@@ -47,8 +47,8 @@ describe('where a thing is', () => {
 
   test('is told from the nearest kit, by a name that turns nothing round', () => {
     assert.equal(fromNearest({ lat: 42.37, lon: -71.05 }, [far, gate]), '1.1\u00a0km N of Gate\\u{202e}');
-    assert.equal(fromNearest({ lat: 42.36, lon: -71.053 }, [gate]), '250\u00a0m W of Gate\\u{202e}');
-    assert.equal(fromNearest({ lat: 42.36, lon: -71.0501 }, [gate]), 'at Gate\\u{202e}');
+    assert.equal(fromNearest({ lat: 42.36, lon: -71.053 }, [gate]), '250\u00a0m W of the kit');
+    assert.equal(fromNearest({ lat: 42.36, lon: -71.0501 }, [gate, far]), 'at Gate\\u{202e}');
     assert.equal(fromNearest(gate.place, []), null);
   });
 
