@@ -14,12 +14,15 @@ export interface Listed {
   readonly isReading: boolean;
   /** It could not be read. */
   readonly isUnknown: boolean;
+  /** The server knows of none. */
+  readonly hasNoKit: boolean;
 }
 
 export function heardWords(listed: Listed, nowMs: number): string {
-  const { shown, all, window, pastMs, brokenMs, isReading, isUnknown } = listed;
+  const { shown, all, window, pastMs, brokenMs, isReading, isUnknown, hasNoKit } = listed;
   if (isReading) return isUnknown ? 'Nobody knows what was heard.' : 'Reading what was heard…';
   if (all === 0 && isUnknown) return 'Nobody knows what was heard.';
+  if (all === 0 && hasNoKit) return 'Nothing was heard: there is no kit yet. The list of kits says how one gets here.';
   const when = pastMs === null ? `in the last ${window}` : `in the ${window} before ${clock(pastMs, nowMs)}`;
   const asOf = pastMs === null && brokenMs !== null ? `, as of ${clock(brokenMs, nowMs)}` : '';
   if (all === 0) return `Nothing was heard ${when}${asOf}.`;

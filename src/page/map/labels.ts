@@ -57,7 +57,8 @@ export class Labels {
     const box = free ?? (always ? boxes.at(-1) : undefined);
     if (box === undefined) return;
     this.taken.push(box);
-    haloed(this.context, this.palette, text, box.left, box.base);
+    const left = Math.max(0, Math.min(box.left, this.width - width));
+    haloed(this.context, this.palette, text, left, box.base);
   }
 }
 

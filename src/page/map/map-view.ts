@@ -292,6 +292,7 @@ export class MapView implements PageView {
   private showList(pastMs: number | null, nowMs: number): void {
     const { connected, sinceMs } = this.parts.live.state.value;
     const { problem, isReading } = pastMs === null ? this.liveTracks : this.pastTracks;
+    const fleet = this.parts.fleet.fleet.value;
     const shown = this.shownTracks();
     const listed = {
       shown: shown.length,
@@ -301,6 +302,7 @@ export class MapView implements PageView {
       brokenMs: connected ? null : sinceMs,
       isReading,
       isUnknown: problem !== null,
+      hasNoKit: fleet.loaded && fleet.kits.length === 0,
     };
     this.list.say(heardWords(listed, nowMs), listed.shown < listed.all);
     this.list.show(shown, this.kitMarks(), this.selected, pastMs ?? nowMs);

@@ -51,10 +51,10 @@ export class TrackList {
     const keys = new Set(shown.map(({ key }) => key));
     for (const key of this.lines.keys()) if (!keys.has(key)) this.lines.delete(key);
     // A list that changes its order every second can be neither clicked nor read: what is there stays in its place.
-    const known = [...this.list.children].flatMap((item) =>
-      shown.filter(({ key }) => this.lines.get(key)?.item === item),
-    );
-    const fresh = shown.filter((track) => !known.includes(track));
+    const listed = new Map(shown.map((track) => [this.lines.get(track.key)?.item, track]));
+    const known = [...this.list.children].flatMap((item) => listed.get(item as HTMLLIElement) ?? []);
+    const isKnown = new Set(known);
+    const fresh = shown.filter((track) => !isKnown.has(track));
     const ordered = [...fresh, ...known].sort((one, other) => rank(one) - rank(other));
     setChildren(
       this.list,

@@ -20,6 +20,7 @@ const KIND_LINES = [
   { name: 'drone', colour: '--map-drone' },
 ] as const;
 const MAX_SPANS = 100;
+const CELL = { role: 'cell' } as const;
 
 export interface TimelineParts {
   readonly history: History;
@@ -117,11 +118,12 @@ export class TimelineView implements View {
   }
 
   private makeSpanTable(): HTMLElement {
-    const heading = ['kit', 'what', 'when', 'how long', ''].map((name) => el('th', { scope: 'col' }, name));
+    const heading = ['kit', 'what', 'when', 'how long', 'see'].map((name) => el('th', { scope: 'col' }, name));
     return el(
       'div',
       { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Gaps and replays' },
-      el('table', {}, el('thead', {}, el('tr', {}, ...heading)), this.spanRows),
+      // It is laid out as no table on a phone, and read out as one all the same.
+      el('table', { role: 'table' }, el('thead', {}, el('tr', { role: 'row' }, ...heading)), this.spanRows),
     );
   }
 
@@ -130,14 +132,14 @@ export class TimelineView implements View {
     const words = what === 'gap' ? 'nothing came' : `a replay brought ${plural(messages, 'message')}`;
     return el(
       'tr',
-      { 'data-what': what },
-      el('th', { scope: 'row' }, foreign(this.kitName(kitId))),
-      el('td', {}, words),
-      el('td', {}, `${minute(fromMs, nowMs)} – ${nowMs - toMs < 60_000 ? 'now' : minute(toMs, nowMs)}`),
-      el('td', {}, duration(toMs - fromMs)),
+      { 'data-what': what, role: 'row' },
+      el('th', { scope: 'row', role: 'rowheader' }, foreign(this.kitName(kitId))),
+      el('td', CELL, words),
+      el('td', CELL, `${minute(fromMs, nowMs)} – ${nowMs - toMs < 60_000 ? 'now' : minute(toMs, nowMs)}`),
+      el('td', CELL, duration(toMs - fromMs)),
       el(
         'td',
-        {},
+        CELL,
         button('Map', () => this.goTo(fromMs), { 'aria-label': `Show ${clock(fromMs, nowMs)} on the map` }),
       ),
     );
@@ -173,5 +175,11 @@ function latencyWords({ p50, max }: Latencies, { measuredFromMs }: HistoryView):
   if (known.length === 0) return 'None measured yet: this server measures from its start on.';
   const last = p50.findLast((one) => one !== null) ?? null;
   const since = measuredFromMs === null ? '' : `, measured since ${clock(measuredFromMs)}`;
-  return `Lately ${number(last, 0, 'ms')}, at worst ${number(Math.max(...known), 0, 'ms')}${since}; by the clocks of kit and server.`;
+  return `Lately ${latency(last)}, at worst ${latency(Math.max(...known))}${since}; by the clocks of kit and server.`;
+}
+
+/** What takes longer than a second nobody wants in thousandths. */
+function latency(ms: number | null): string {
+  if (ms === null || ms < 1_000) return number(ms, 0, 'ms');
+  return ms < 60_000 ? number(ms / 1_000, 1, 's') : duration(ms);
 }

@@ -17,6 +17,7 @@ describe('the list says what it is', () => {
     brokenMs: null,
     isReading: false,
     isUnknown: false,
+    hasNoKit: false,
   };
   const said = (fields: Partial<Listed>): string => heardWords({ ...listed, ...fields }, nowMs);
 
@@ -25,6 +26,7 @@ describe('the list says what it is', () => {
     assert.equal(said({ shown: 1 }), '1 of 3 heard; the filter hides the others');
     assert.equal(said({ shown: 0 }), '3 heard; the filter hides all of them.');
     assert.equal(said({ shown: 0, all: 0 }), 'Nothing was heard in the last 5 min.');
+    assert.match(said({ shown: 0, all: 0, hasNoKit: true }), /^Nothing was heard: there is no kit yet\./);
   });
 
   test('of the past, and of when the stream broke', () => {
