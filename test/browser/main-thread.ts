@@ -24,6 +24,8 @@ export interface FrameCosts {
   readonly max: number;
   /** Of the time that was measured, the share in which the main thread worked; 0 to 1. */
   readonly busy: number;
+  /** Of the time that its tasks took, the share in which it ran; else it waited while others had the processor. */
+  readonly ran: number;
 }
 
 /** Traces the page's main thread for `ms`. */
@@ -68,5 +70,7 @@ function costsOf(tasks: readonly TraceEvent[], drawings: readonly TraceEvent[]):
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   const [first, last] = [tasks[0], tasks.at(-1)];
   const took = first === undefined || last === undefined ? 1 : Math.max(1, last.ts - first.ts);
-  return { frames: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1), busy: total(tasks) / took };
+  const lasted = tasks.reduce((all, { dur = 0 }) => all + dur, 0);
+  const [busy, ran] = [total(tasks) / took, total(tasks) / Math.max(1, lasted)];
+  return { frames: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1), busy, ran };
 }

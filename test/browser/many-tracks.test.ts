@@ -6,7 +6,7 @@ import { MAX_TRAIL } from '../../src/page/map/tracks.js';
 import { eventually } from '../fixtures/processes.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { openPage, picture, startBrowser } from './browser.js';
-import { frameCosts } from './main-thread.js';
+import { type FrameCosts, frameCosts } from './main-thread.js';
 import { drone, startWorld, type World } from './world.js';
 
 const TRACKS = 500;
@@ -18,6 +18,8 @@ const AT_ONCE = 100;
 const APART_S = 2;
 const MEASURED_MS = 10_000;
 const LIMIT_MS = 16;
+/** Share of its tasks' time in which the main thread ran. */
+const UNDISTURBED = 0.8;
 
 /** Round in circles, each its own; `s` seconds from now. */
 function moving(i: number, s: number): Record<string, unknown> {
@@ -70,6 +72,26 @@ function fly(world: World): () => void {
   return () => clearInterval(timer);
 }
 
+function wordsOf({ frames, p50, p95, max, busy, ran }: FrameCosts): string {
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+  const costs = `p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms, max ${max.toFixed(1)} ms`;
+  const thread = `the main thread worked ${percent(busy)} of the time, and then ran ${percent(ran)}`;
+  return `${frames} frames drawn in ${MEASURED_MS / 1_000} s: ${costs}; ${thread}`;
+}
+
+/**
+ * While others have the processor, what comes is read all at once, in one frame: of three measurements that one counts in
+ * which the page had the most of it, whatever it cost.
+ */
+async function leastDisturbed(measure: () => Promise<FrameCosts>): Promise<FrameCosts> {
+  let best = await measure();
+  for (let again = 0; again < 2 && best.ran < UNDISTURBED; again += 1) {
+    const found = await measure();
+    if (found.ran > best.ran) best = found;
+  }
+  return best;
+}
+
 test('500 moving tracks with trails cost the main thread less than 16 ms a frame at the 95th percentile', async (t) => {
   const world = await startWorld(t, {});
   await haveFlown(world);
@@ -81,10 +103,13 @@ test('500 moving tracks with trails cost the main thread less than 16 ms a frame
   assert.ok(await page.getByLabel('Trails').isChecked());
   // What it read at the beginning is read by now.
   await page.waitForTimeout(3_000);
-  const found = await frameCosts(browser, page, MEASURED_MS, join(tempFolder(t), 'trace.json'));
+  const found = await leastDisturbed(async () => {
+    const costs = await frameCosts(browser, page, MEASURED_MS, join(tempFolder(t), 'trace.json'));
+    t.diagnostic(wordsOf(costs));
+    return costs;
+  });
   await picture(page, 'map-500');
-  const words = `${found.frames} frames drawn in ${MEASURED_MS / 1_000} s: p50 ${found.p50.toFixed(1)} ms, p95 ${found.p95.toFixed(1)} ms, max ${found.max.toFixed(1)} ms; the main thread worked ${(found.busy * 100).toFixed(0)} % of the time`;
-  t.diagnostic(words);
+  const words = wordsOf(found);
   assert.ok(found.frames > (MEASURED_MS / 1_000) * 5, `it moved: ${words}`);
   assert.ok(found.p95 < LIMIT_MS, words);
   assert.deepEqual(troubles, []);

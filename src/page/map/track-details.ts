@@ -97,6 +97,7 @@ export class TrackDetails {
   }
 
   hide(): void {
+    if (this.shownKey === null) return;
     this.element.hidden = true;
     this.shownKey = null;
   }

@@ -80,15 +80,18 @@ export class TimeStrip {
     if (context === null) return;
     context.scale(devicePixelRatio, devicePixelRatio);
     const style = getComputedStyle(canvas);
+    // Once: asked for each bar they take ten milliseconds.
+    const colours = ORDER.map((kind) => style.getPropertyValue(`--map-${kind}`).trim());
     const { times, series } = ratesByKind(view, null);
     const sums = times.map((_, i) => ORDER.reduce((sum, kind) => sum + (series[kind][i] ?? 0), 0));
     const most = Math.max(1, ...sums);
     const x = (ms: number): number => ((ms - view.fromMs) / (view.toMs - view.fromMs)) * width;
     times.forEach((at, i) => {
       let y = HEIGHT;
-      for (const kind of ORDER) {
+      for (const [layer, kind] of ORDER.entries()) {
         const high = ((series[kind][i] ?? 0) / most) * HEIGHT;
-        context.fillStyle = style.getPropertyValue(`--map-${kind}`).trim();
+        if (high === 0) continue;
+        context.fillStyle = colours[layer] ?? '';
         context.fillRect(x(at), y - high, Math.max(1, x(at + view.stepMs) - x(at)), high);
         y -= high;
       }
