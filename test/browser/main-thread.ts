@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 
-interface TraceEvent {
+export interface TraceEvent {
   readonly name: string;
   readonly ph: string;
   readonly pid: number;
@@ -56,7 +56,7 @@ function total(tasks: readonly TraceEvent[]): number {
 }
 
 /** A frame costs all that was done since the one before it: reading what came, and drawing it. */
-function costsOf(tasks: readonly TraceEvent[], drawings: readonly TraceEvent[]): FrameCosts {
+export function costsOf(tasks: readonly TraceEvent[], drawings: readonly TraceEvent[]): FrameCosts {
   const costs: number[] = [];
   let sum = 0;
   for (const { ts, dur = 0, tdur = 0 } of tasks) {
