@@ -144,6 +144,8 @@ export class MapView implements PageView {
       this.isUntouched = false;
       this.base.centreOn(mark.place, true);
     }
+    // While another view was looked at, nothing was drawn.
+    this.redraw();
     this.changedAll();
   }
 
