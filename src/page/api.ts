@@ -64,8 +64,8 @@ export class Api {
     return this.get('/api/kits');
   }
 
-  kitHealth(kitId: string, range: Parameters): Promise<KitHealthSeries> {
-    return this.get(withQuery(`${kitPath(kitId)}/health`, range));
+  kitHealth(kitId: string, range: Parameters, signal?: AbortSignal): Promise<KitHealthSeries> {
+    return this.get(withQuery(`${kitPath(kitId)}/health`, range), signal);
   }
 
   tracks(query: Parameters, signal?: AbortSignal): Promise<TrackList> {

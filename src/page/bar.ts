@@ -48,16 +48,18 @@ export class Bar {
     setAttributes(this.enter, { hidden: isOperator || session === null || session.role === 'none' });
   }
 
-  showServer({ connected }: LiveState, { answers, broker, database }: ServerView): void {
-    const isLive = connected && answers;
-    setChip(this.stream, isLive ? 'ok' : 'bad', isLive ? 'Live' : 'Not live');
+  /** `isPast`: what one looks at is of a moment of the past, however live the stream is. */
+  showServer({ connected }: LiveState, { answers, broker, database }: ServerView, isPast: boolean): void {
+    if (!connected || !answers) setChip(this.stream, 'bad', 'Not live');
+    else if (isPast) setChip(this.stream, 'past', 'The past');
+    else setChip(this.stream, 'ok', 'Live');
     setChip(this.broker, ...stateOf('Broker', answers ? broker : null));
     setChip(this.database, ...stateOf('Database', answers ? database : null));
   }
 }
 
-type ChipState = 'ok' | 'bad' | 'unknown';
-const MARKS: Readonly<Record<ChipState, string>> = { ok: '✓', bad: '✗', unknown: '?' };
+type ChipState = 'ok' | 'past' | 'bad' | 'unknown';
+const MARKS: Readonly<Record<ChipState, string>> = { ok: '✓', past: '↶', bad: '✗', unknown: '?' };
 
 function stateOf(name: string, side: SideAnswer | null): [ChipState, string] {
   if (side === null) return ['unknown', `${name} unknown`];

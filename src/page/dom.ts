@@ -67,6 +67,11 @@ export function button(label: string, onClick: () => void, attributes: Attribute
   return element;
 }
 
+/** A control with its name beside it, where everybody reads it. */
+export function labelled(words: string, control: HTMLElement): HTMLLabelElement {
+  return el('label', { class: 'labelled' }, el('span', {}, words), control);
+}
+
 /** Text from outside, on its own: it turns round nothing beside it, and what can't be seen is shown as its code. */
 export function foreign(text: string): HTMLElement {
   return el('bdi', { class: 'foreign' }, printable(text));

@@ -34,8 +34,13 @@ export function clock(ms: number, nowMs = Date.now()): string {
   return isToday ? CLOCK.format(ms) : `${DATE.format(ms)} ${CLOCK.format(ms)}`;
 }
 
+/** The same without its seconds. */
+export function minute(ms: number, nowMs = Date.now()): string {
+  return clock(ms, nowMs).replace(/:\d\d$/, '');
+}
+
 export function count(n: number | null): string {
-  return n === null ? NONE : n.toLocaleString('en');
+  return n === null ? NONE : numbersWith(0).format(n);
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
@@ -46,9 +51,18 @@ export function bytes(n: number | null): string {
   return `${number(n / 1_000 ** power, power === 0 ? 0 : 1)} ${UNITS[power]}`;
 }
 
+/** By their digits; making one takes longer than all that it is used for. */
+const NUMBERS = new Map<number, Intl.NumberFormat>();
+
+function numbersWith(digits: number): Intl.NumberFormat {
+  const known = NUMBERS.get(digits) ?? new Intl.NumberFormat('en', { maximumFractionDigits: digits });
+  NUMBERS.set(digits, known);
+  return known;
+}
+
 export function number(n: number | null, digits = 0, unit = ''): string {
   if (n === null || !Number.isFinite(n)) return NONE;
-  const text = n.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: 0 });
+  const text = numbersWith(digits).format(n);
   return unit === '' ? text : `${text}\u00a0${unit}`;
 }
 

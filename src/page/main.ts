@@ -63,10 +63,16 @@ function start(): void {
     ['timeline', () => new TimelineView({ history, fleet, moment, nowMs })],
     ['downloads', () => new DownloadsView(fleet, nowMs)],
   ]);
-  const router = new Router(view, makers, (id) => bar.showPage(id));
+  let shownPage = '';
+  const router = new Router(view, makers, (id) => {
+    shownPage = id;
+    bar.showPage(id);
+    renderServer();
+  });
 
   const renderServer = (): void => {
-    bar.showServer(live.state.value, server.view.value);
+    // Of the map alone: the other views are always of now.
+    bar.showServer(live.state.value, server.view.value, shownPage === 'map' && !moment.isNow);
     notices.show(noticesOf(live.state.value, server.view.value, fleet.fleet.value, Date.now()));
   };
   const render = (): void => {
@@ -91,6 +97,7 @@ function start(): void {
     fleet.start();
     router.start();
     for (const watched of [live.state, server.view, fleet.fleet]) watched.watch(render);
+    moment.at.watch(renderServer);
     setInterval(() => {
       renderServer();
       router.tick();
@@ -99,7 +106,7 @@ function start(): void {
   const readSession = (): void => {
     // The server may start later than the page is opened.
     session.read().catch(() => {
-      bar.showServer({ connected: false, sinceMs: Date.now() }, { ...server.view.value, answers: false });
+      bar.showServer({ connected: false, sinceMs: Date.now() }, { ...server.view.value, answers: false }, false);
       setTimeout(readSession, 2_000);
     });
   };

@@ -67,7 +67,8 @@ export async function openPage(browser: Browser, url: string, also: readonly str
   return { page, troubles, abroad };
 }
 
-export async function picture(page: Page, name: string): Promise<void> {
+/** @param fullPage also what one has to scroll to. */
+export async function picture(page: Page, name: string, fullPage = false): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage });
 }

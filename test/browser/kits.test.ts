@@ -189,7 +189,7 @@ test('the kits', async (t) => {
 
   await t.test('on a phone nothing is wider than the screen', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
-    await picture(page, 'kits-phone');
+    await picture(page, 'kits-phone', true);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
     await page.setViewportSize({ width: 1280, height: 800 });
   });

@@ -2,61 +2,75 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 
-interface TraceEvent {
+export interface TraceEvent {
   readonly name: string;
   readonly ph: string;
   readonly pid: number;
   readonly tid: number;
-  /** Microseconds. */
+  /** Microseconds: when it began, and how long it took. */
   readonly ts: number;
-  /** Of it, the time that the thread ran: what it waited for others counts for nothing. */
+  readonly dur?: number;
+  /** Of that, the time that the thread ran: what it waited for others counts for nothing. */
   readonly tdur?: number;
   readonly args?: { readonly name?: string };
 }
 
-const FRAME_US = 1_000_000 / 60;
-
+/** Of the frames that the page drew; a 60th of a second in which it had nothing to draw is none. */
 export interface FrameCosts {
   readonly frames: number;
-  /** Milliseconds of processor time in a 60th of a second. */
+  /** Milliseconds of processor time for one. */
   readonly p50: number;
   readonly p95: number;
   readonly max: number;
+  /** Of the time that was measured, the share in which the main thread worked; 0 to 1. */
+  readonly busy: number;
+  /** Of the time that its tasks took, the share in which it ran; else it waited while others had the processor. */
+  readonly ran: number;
 }
 
-/** Traces for `ms`: the processor time of every task of the page's main thread, summed up by the 60th of a second it began in. */
+/** Traces the page's main thread for `ms`. */
 export async function frameCosts(browser: Browser, page: Page, ms: number, file: string): Promise<FrameCosts> {
   await browser.startTracing(page, {
     path: file,
-    categories: ['toplevel', '__metadata', 'disabled-by-default-devtools.timeline'],
+    categories: ['toplevel', '__metadata', 'devtools.timeline', 'disabled-by-default-devtools.timeline'],
   });
   await page.waitForTimeout(ms);
   await browser.stopTracing();
   const { traceEvents } = JSON.parse(readFileSync(file, 'utf8')) as { traceEvents: TraceEvent[] };
   const mains = traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
-  const busiest =
-    mains.map(({ pid, tid }) => tasks(traceEvents, pid, tid)).sort((one, other) => total(other) - total(one))[0] ?? [];
-  return costs(busiest);
+  const threads = mains.map(({ pid, tid }) => traceEvents.filter((event) => event.pid === pid && event.tid === tid));
+  const busiest = threads.sort((one, other) => total(tasksOf(other)) - total(tasksOf(one)))[0] ?? [];
+  return costsOf(
+    tasksOf(busiest),
+    busiest.filter(({ name }) => name === 'FireAnimationFrame'),
+  );
 }
 
-function tasks(events: readonly TraceEvent[], pid: number, tid: number): TraceEvent[] {
-  const isTask = ({ name }: TraceEvent): boolean => name === 'RunTask'; // the outermost: it holds all others
-  return events.filter((event) => event.pid === pid && event.tid === tid && event.ph === 'X' && isTask(event));
+/** The outermost, the oldest first: each holds all that ran in it. */
+function tasksOf(events: readonly TraceEvent[]): TraceEvent[] {
+  return events.filter(({ name, ph }) => name === 'RunTask' && ph === 'X').sort((one, other) => one.ts - other.ts);
 }
 
-function total(events: readonly TraceEvent[]): number {
-  return events.reduce((sum, { tdur = 0 }) => sum + tdur, 0);
+function total(tasks: readonly TraceEvent[]): number {
+  return tasks.reduce((sum, { tdur = 0 }) => sum + tdur, 0);
 }
 
-function costs(events: readonly TraceEvent[]): FrameCosts {
-  const begin = Math.min(...events.map(({ ts }) => ts));
-  const end = Math.max(...events.map(({ ts }) => ts));
-  const frames = new Array<number>(Math.max(1, Math.ceil((end - begin) / FRAME_US))).fill(0);
-  for (const { ts, tdur = 0 } of events) {
-    const i = Math.min(frames.length - 1, Math.floor((ts - begin) / FRAME_US));
-    frames[i] = (frames[i] ?? 0) + tdur / 1_000;
+/** A frame costs all that was done since the one before it: reading what came, and drawing it. */
+export function costsOf(tasks: readonly TraceEvent[], drawings: readonly TraceEvent[]): FrameCosts {
+  const costs: number[] = [];
+  let sum = 0;
+  for (const { ts, dur = 0, tdur = 0 } of tasks) {
+    sum += tdur / 1_000;
+    if (!drawings.some((drawing) => drawing.ts >= ts && drawing.ts < ts + dur)) continue;
+    costs.push(sum);
+    sum = 0;
   }
-  const sorted = frames.sort((one, other) => one - other);
+  // What was done before the trace began is not in the first.
+  const sorted = costs.slice(1).sort((one, other) => one - other);
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  return { frames: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1) };
+  const [first, last] = [tasks[0], tasks.at(-1)];
+  const took = first === undefined || last === undefined ? 1 : Math.max(1, last.ts - first.ts);
+  const lasted = tasks.reduce((all, { dur = 0 }) => all + dur, 0);
+  const [busy, ran] = [total(tasks) / took, total(tasks) / Math.max(1, lasted)];
+  return { frames: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1), busy, ran };
 }

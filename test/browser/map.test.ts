@@ -4,12 +4,14 @@ import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { eventually } from '../fixtures/processes.js';
 import { openPage, picture, startBrowser } from './browser.js';
-import { faintTexts } from './contrast.js';
+import { drawnTexts, faintTexts, forgetDrawn, watchCanvases } from './contrast.js';
 import { drone, startWorld } from './world.js';
 
 const HOSTILE_ID = 'drone-<script>window.hacked=1</script>';
 const LONG = `\u202eesrever <b>bold</b> ${'x'.repeat(4_000)}`;
 const EPOCH = '00000001abcdef01';
+/** A kit that drives about. */
+const MOVER = 'wardragon-MOVER';
 
 const line = (page: Page, label: string): Locator => page.locator('.track').filter({ hasText: label });
 const fact = (page: Page, name: string): Locator =>
@@ -18,36 +20,43 @@ const fact = (page: Page, name: string): Locator =>
     .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
     .locator('dd');
 
-/** How many pixels of the upper canvas are painted. */
+/** How many pixels are painted above the ground. */
 function painted(page: Page): Promise<number> {
   return page.evaluate(() => {
-    const canvas = [...document.querySelectorAll<HTMLCanvasElement>('.map canvas.layer')].at(-1);
-    const context = canvas?.getContext('2d');
-    if (canvas === undefined || context === null || context === undefined) return 0;
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
     let count = 0;
-    for (let i = 3; i < data.length; i += 4) if ((data[i] ?? 0) > 0) count += 1;
+    for (const canvas of [...document.querySelectorAll<HTMLCanvasElement>('.map canvas.layer')].slice(1)) {
+      const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+      for (let i = 3; i < data.length; i += 4) if ((data[i] ?? 0) > 0) count += 1;
+    }
     return count;
   });
+}
+
+/** Also what is drawn on canvases, which there has to be some of. */
+async function isReadable(page: Page, colorScheme: 'light' | 'dark', name: string): Promise<void> {
+  await forgetDrawn(page);
+  await page.emulateMedia({ colorScheme });
+  await eventually('texts are drawn anew', async () => (await drawnTexts(page)).length > 3);
+  await page.waitForTimeout(300);
+  await picture(page, name);
+  assert.deepEqual(await faintTexts(page, 7), [], colorScheme);
 }
 
 test('the map and the timeline', async (t) => {
   const world = await startWorld(t, { hearing: true });
   const browser = await startBrowser(t);
   const { page, troubles, abroad } = await openPage(browser, `${world.url}/#/map`);
+  await watchCanvases(page);
 
   await t.test('draws what is live, without a network, and lists the same', async () => {
     await page.locator('.track').nth(5).waitFor();
     await eventually('something is painted', async () => (await painted(page)) > 500);
     await page.getByText(/^\d+ heard$/).waitFor();
     assert.deepEqual(abroad, []);
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(300);
-      await picture(page, `map-${colorScheme}`);
-      assert.deepEqual(await faintTexts(page, 7), [], colorScheme);
+    // The other one first: in light it is already, and nothing would be drawn anew.
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await isReadable(page, colorScheme, `map-${colorScheme}`);
     }
-    await page.emulateMedia({ colorScheme: 'light' });
   });
 
   await t.test('tells everything of a thing, and who heard it, the strongest first', async () => {
@@ -163,6 +172,26 @@ test('the map and the timeline', async (t) => {
     await page.getByLabel('Find').fill('');
   });
 
+  await t.test('says what a filter hides, and hides nothing any more when it is cleared', async () => {
+    await page.getByLabel('Drones').uncheck();
+    await page.getByText(/^\d+ of \d+ heard; the filter hides the others$/).waitFor();
+    await page.getByLabel('Find').fill('nothing is called that');
+    await page.getByText(/^\d+ heard; the filter hides all of them\.$/).waitFor();
+    await page.getByRole('button', { name: 'Clear the filter' }).click();
+    await page.getByText(/^\d+ heard$/).waitFor();
+    await page.locator('.track[data-kind="drone"]').first().waitFor();
+  });
+
+  await t.test('a legend tells what the signs mean', async () => {
+    await page.getByText('Legend', { exact: true }).click();
+    for (const words of ['its pilot', 'trail that a replay filled in later']) {
+      await page.locator('.legend').getByText(words, { exact: true }).waitFor();
+    }
+    await picture(page, 'map-legend');
+    assert.deepEqual(await faintTexts(page, 7), []);
+    await page.getByText('Legend', { exact: true }).click();
+  });
+
   await t.test('the slider goes to the past, by keyboard too, and back to now', async () => {
     const then = Date.now() / 1_000 - 600;
     await world.publish('wardragon/drones', drone('drone-ten-minutes-ago', { observed_at: then }));
@@ -180,18 +209,51 @@ test('the map and the timeline', async (t) => {
     await line(page, 'ten-minutes-ago').waitFor({ state: 'detached' });
   });
 
+  await t.test('in the past the kits stand where they stood, with their trails', async () => {
+    const nowS = Math.floor(Date.now() / 1_000);
+    for (const [s, latitude, longitude] of [
+      [-880, 42.3, -71.1],
+      [-640, 42.31, -71.08],
+      [-20, 42.45, -71],
+    ] as const) {
+      const health = { id: MOVER, updated: nowS + s, latitude, longitude };
+      await world.publish(`wardragon/system/${MOVER}/attrs`, health);
+    }
+    await page.getByRole('link', { name: 'Kits' }).click();
+    const mover = page.locator(`.kit[data-kit="${MOVER}"]`);
+    await mover.locator('button.name').click();
+    await mover.getByRole('link', { name: 'Show on map' }).click();
+    const box = await page.locator('.map').boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.getByRole('heading', { name: MOVER }).waitFor();
+    assert.match(await fact(page, 'position').innerText(), /^42\.45000/);
+    for (let i = 0; i < 10; i += 1) await page.getByRole('button', { name: '−1 min' }).click();
+    await page.getByText('The past', { exact: true }).waitFor();
+    await eventually('where it was', async () => (await fact(page, 'position').innerText()).startsWith('42.31000'));
+    await page.getByText(/^As it was at \d\d:\d\d:\d\d; /).waitFor();
+    await page.getByText(/heard in the 5 min before \d\d:\d\d:\d\d\.?$/).waitFor();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await page.waitForTimeout(300);
+    const withTrails = await painted(page);
+    await picture(page, 'map-past-kit');
+    await page.getByLabel('Trails').uncheck();
+    await eventually('no trail', async () => (await painted(page)) < withTrails - 100);
+    await page.getByLabel('Trails').check();
+    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await eventually('where it is', async () => (await fact(page, 'position').innerText()).startsWith('42.45000'));
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
   await t.test('the timeline counts by kind, names gaps and replays, and leads to the map', async () => {
     await page.getByRole('link', { name: 'Timeline' }).click();
     await page.getByText(/\d+ drone.*at most \d/).waitFor();
     await page.getByText(/that filled one/).waitFor();
     await page.locator('tr[data-what="gap"]').filter({ hasText: 'wardragon-STOCK1' }).waitFor();
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(300);
-      await picture(page, `timeline-${colorScheme}`);
-      assert.deepEqual(await faintTexts(page, 7), [], colorScheme);
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await isReadable(page, colorScheme, `timeline-${colorScheme}`);
     }
-    await page.emulateMedia({ colorScheme: 'light' });
     await page.getByLabel('How far back').selectOption('1');
     const over = page.locator('.chart .u-over').first();
     await over.scrollIntoViewIfNeeded();
@@ -228,9 +290,16 @@ test('the map and the timeline', async (t) => {
     for (const view of ['Map', 'Timeline', 'Downloads']) {
       await page.getByRole('link', { name: view }).click();
       await page.waitForTimeout(300);
-      await picture(page, `${view.toLowerCase()}-phone`);
+      await picture(page, `${view.toLowerCase()}-phone`, true);
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, view);
     }
+    await page.getByRole('link', { name: 'Map' }).click();
+    await page.getByLabel('Heard by').waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Filter' }).click();
+    await page.getByLabel('Heard by').waitFor();
+    await picture(page, 'map-phone-filter');
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'with the filter');
+    await page.getByRole('button', { name: 'Filter' }).click();
   });
 
   assert.deepEqual(troubles, [], 'nothing was refused, thrown or logged as an error');

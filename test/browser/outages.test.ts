@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { openSqlite } from '../../src/base/sqlite.js';
+import { eventually } from '../fixtures/processes.js';
 import { openPage, picture, startBrowser } from './browser.js';
 import { faintTexts } from './contrast.js';
+import { StreamProxy } from './stream-proxy.js';
 import { drone, SIMULATED, startWorld } from './world.js';
 
 const state = (page: Page) => page.locator(`.kit[data-kit="${SIMULATED[0]}"] .state`);
@@ -68,17 +70,35 @@ test('outages', async (t) => {
     await page.locator('.track').filter({ hasText: 'afterwards' }).waitFor();
   });
 
-  await t.test('a stream that breaks alone is opened again from where it was, and nothing is missed', async () => {
-    await page.route('**/api/events*', (route) => route.abort());
-    // What is open stays open: only a new one is refused. The server ends them all when it stops.
-    await world.stopServer();
-    await world.startServer();
-    await page.locator('.notice').getByText('The stream of news is broken', { exact: false }).waitFor();
-    await world.publish('wardragon/drones', drone('drone-unseen'));
-    await page.unroute('**/api/events*');
-    await page.getByText('Live', { exact: true }).waitFor();
-    await page.locator('.track').filter({ hasText: 'unseen' }).waitFor();
-  });
+  assert.deepEqual(troubles, [], 'nothing was refused, thrown or logged as an error');
+});
 
+test('a stream that breaks alone is opened again from where it was, and nothing is missed', async (t) => {
+  const world = await startWorld(t, { kits: 1 });
+  const proxy = new StreamProxy(new URL(world.url));
+  const browser = await startBrowser(t);
+  const { page, troubles } = await openPage(browser, `${await proxy.start(t)}/#/map`);
+  await world.publish('wardragon/drones', drone('drone-before'));
+  await page.locator('.track').filter({ hasText: 'before' }).waitFor();
+  // That one may have been there already; this one the stream tells of.
+  await world.publish('wardragon/drones', drone('drone-news'));
+  await page.locator('.track').filter({ hasText: 'news' }).waitFor();
+  const asked = proxy.asked.length;
+
+  proxy.breakStreams();
+  await page.getByText('Not live', { exact: true }).first().waitFor();
+  await page.locator('.notice').getByText('The stream of news is broken', { exact: false }).waitFor();
+  await page.getByText(/^\d+ heard, as of \d\d:\d\d:\d\d$/).waitFor();
+  assert.equal((await fetch(`${world.url}/readyz`)).status, 200, 'the server has never been away');
+  await page.getByText('Broker ok', { exact: true }).waitFor();
+  await world.publish('wardragon/drones', drone('drone-unseen'));
+  await eventually('it tries again', () => proxy.asked.length >= asked + 2);
+  assert.equal(await page.locator('.track').filter({ hasText: 'unseen' }).count(), 0, 'nothing comes another way');
+
+  proxy.heal();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await page.locator('.track').filter({ hasText: 'unseen' }).waitFor();
+  await page.locator('.notice').waitFor({ state: 'detached' });
+  assert.match(proxy.asked.at(-1) ?? '', /[?&]after=[^&]+/, 'it says where it was');
   assert.deepEqual(troubles, [], 'nothing was refused, thrown or logged as an error');
 });

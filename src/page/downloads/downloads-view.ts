@@ -1,6 +1,6 @@
 // What was heard, as files: a selection of tracks, signals, and the ledger.
 import { withQuery } from '../api.js';
-import { el, setAttributes, setText } from '../dom.js';
+import { el, labelled, setAttributes, setText } from '../dom.js';
 import type { FleetWatch } from '../fleet.js';
 import { KitSelect } from '../kit-select.js';
 import type { View } from '../view.js';
@@ -133,10 +133,6 @@ export class DownloadsView implements View {
 
 function select(name: string, options: readonly (readonly [value: string, words: string])[]): HTMLSelectElement {
   return el('select', { name }, ...options.map(([value, words]) => el('option', { value }, words)));
-}
-
-function labelled(words: string, input: HTMLElement): HTMLElement {
-  return el('label', {}, el('span', {}, words), input);
 }
 
 /** As an input of that type has it: the reader's own time, without a zone. */

@@ -108,7 +108,9 @@ function softwareOf(sink: NonNullable<Kit['sink']>, nowMs: number): FactGroup {
     title: 'Software',
     facts: [
       foreign('dragonsink', sink.version),
-      foreign('DragonSync', sink.source_state),
+      // Neither its API nor its messages say which one runs.
+      fact('DragonSync', 'does not tell its version'),
+      foreign('hears DragonSync', sink.source_state),
       foreign('wire', sink.wire),
       foreign('delivery', sink.delivery),
       fact('clock', clockOf(sink.clock_offset_s)),

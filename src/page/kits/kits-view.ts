@@ -1,6 +1,6 @@
 // The list of kits: those with a problem first, as the server sorts them.
 import type { Kit } from '../../schema/web/answers.js';
-import { button, el, setChildren, setText } from '../dom.js';
+import { button, el, labelled, setChildren, setText } from '../dom.js';
 import type { Fleet } from '../fleet.js';
 import { plural } from '../format.js';
 import type { View } from '../view.js';
@@ -10,11 +10,7 @@ import { KitRow } from './kit-row.js';
 export class KitsView implements View {
   private readonly rows = new Map<string, KitRow>();
   private readonly summary = el('p', { class: 'summary', role: 'status' });
-  private readonly filter = el('input', {
-    type: 'search',
-    placeholder: 'name, id or location',
-    'aria-label': 'Find kits',
-  });
+  private readonly filter = el('input', { type: 'search', placeholder: 'name, id or location' });
   private readonly list = el('ul', { class: 'kits', 'aria-label': 'Kits' });
   private readonly empty = el('p', { class: 'empty', hidden: true });
   private fleet: Fleet = { kits: [], asOfMs: null, problem: null, loaded: false };
@@ -28,7 +24,7 @@ export class KitsView implements View {
     private readonly nowMs: () => number,
   ) {
     const add = button('Add HTTP kit…', () => this.dialogs.add(), { class: 'primary' });
-    const tools = el('div', { class: 'tools' }, this.summary, this.filter, add);
+    const tools = el('div', { class: 'tools' }, this.summary, labelled('Find kits', this.filter), add);
     this.element = el(
       'section',
       { 'aria-labelledby': 'kits-title' },
@@ -97,7 +93,7 @@ function summaryOf(kits: readonly Kit[], isLive: boolean): string {
 
 function emptyWords(loaded: boolean, problem: string | null, kits: number): string {
   if (!loaded) return problem ?? 'Reading the list…';
-  if (kits > 0) return 'No kit is like that.';
+  if (kits > 0) return `None of the ${plural(kits, 'kit')} has that in its name, id or location.`;
   return (
     problem ?? 'No kit yet. One appears here with its first message over MQTT; one that is asked over HTTP you add.'
   );

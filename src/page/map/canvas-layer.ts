@@ -18,8 +18,9 @@ export class CanvasLayer {
     this.context = context;
   }
 
-  /** Draws with the next frame, however often it is asked until then. */
+  /** Draws with the next frame, however often it is asked until then; what nobody looks at is not drawn. */
   redraw(): void {
+    if (!this.canvas.isConnected) return;
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       const view = this.viewOf();

@@ -1,90 +1,33 @@
-// What is in the air, in one pass over one canvas: trails first, then the lines to pilots and homes, then the markers.
-import { drawKits, drawKitTrails, type KitMark } from './draw-kits.js';
+// What is in the air, in one pass over one canvas: first the lines to pilots and homes, then the markers.
+import { drawKits, type KitMark } from './draw-kits.js';
 import { Labels } from './labels.js';
 import { FULL_TURN, type Markers } from './markers.js';
-import { metresToPixels, onScreen, turns, type View, type WorldPoint } from './mercator.js';
-import type { Palette } from './palette.js';
+import { isNear, metresToPixels, onScreen, type View, type WorldPoint } from './mercator.js';
+import { FAINT_ALPHA, type Palette } from './palette.js';
 import type { Track } from './tracks.js';
 
 export interface Scene {
   readonly markers: Markers;
   readonly tracks: readonly Track[];
   readonly kits: readonly KitMark[];
-  readonly kitTrails: readonly (readonly WorldPoint[])[];
   readonly selected: string | null;
   /** What was heard before is faint: it may be gone. */
   readonly faintBeforeMs: number;
 }
 
-const KINDS = ['signal', 'aircraft', 'drone'] as const;
 /** More names than that cover what they name. */
 const MAX_LABELS = 40;
-const FAINT = 0.45;
-const OUTSIDE_PX = 40;
 
 export function drawTracks(context: CanvasRenderingContext2D, view: View, palette: Palette, scene: Scene): void {
   context.clearRect(0, 0, view.width, view.height);
   context.lineJoin = 'round';
-  const visible = scene.tracks.filter((track) => isInView(track, view));
-  for (const kind of KINDS) {
-    const its = visible.filter((track) => track.kind === kind);
-    for (const replay of [false, true]) drawTrails(context, view, palette.kinds[kind], its, replay);
-  }
+  const visible = scene.tracks.filter(({ world }) => world !== null && isNear(world, view));
   drawCrew(context, view, palette, scene.markers, visible);
-  drawKitTrails(context, view, palette, scene.kitTrails);
   for (const track of visible) drawMarker(context, view, palette, track, scene);
   // Above the signals, which stand where the kit stands that heard them.
   drawKits(context, view, palette, scene.kits);
   drawLabels(context, view, palette, scene, visible);
   drawSelected(context, view, palette, scene);
-}
-
-/** Also with its trail alone. */
-function isInView(track: Track, view: View): boolean {
-  if (track.world !== null && isNear(track.world, view)) return true;
-  return track.trail.some(({ world }) => isNear(world, view));
-}
-
-function isNear(world: WorldPoint, view: View): boolean {
-  const { x, y } = onScreen(world, view);
-  return x > -OUTSIDE_PX && y > -OUTSIDE_PX && x < view.width + OUTSIDE_PX && y < view.height + OUTSIDE_PX;
-}
-
-/** What came late is dashed. */
-function drawTrails(
-  context: CanvasRenderingContext2D,
-  view: View,
-  colour: string,
-  tracks: readonly Track[],
-  replay: boolean,
-): void {
-  const { scale, left, top } = view;
-  context.strokeStyle = colour;
-  // Anything wider takes a processor six times as long, and joined into one path even longer.
-  context.lineWidth = 1;
-  context.globalAlpha = 0.7;
-  context.setLineDash(replay ? [3, 4] : []);
-  for (const { trail } of tracks) {
-    let drawn = false;
-    context.beginPath();
-    // Its own turn round the world: a trail that each point was turned for would cross the whole map.
-    const turn = turns(trail[0]?.world.x ?? 0, view);
-    let penUp = true;
-    trail.forEach((point, i) => {
-      const before = trail[i - 1];
-      if (before === undefined || point.replay !== replay) {
-        penUp = true;
-        return;
-      }
-      if (penUp) context.moveTo((before.world.x + turn) * scale + left, before.world.y * scale + top);
-      context.lineTo((point.world.x + turn) * scale + left, point.world.y * scale + top);
-      penUp = false;
-      drawn = true;
-    });
-    if (drawn) context.stroke();
-  }
-  context.setLineDash([]);
-  context.globalAlpha = 1;
 }
 
 /** From each drone to its pilot and its home, which a letter tells apart. */
@@ -128,7 +71,7 @@ function drawMarker(
 ): void {
   if (present === null || world === null) return;
   const { x, y } = onScreen(world, view);
-  context.globalAlpha = present.replay || present.atMs < faintBeforeMs ? FAINT : 1;
+  context.globalAlpha = present.replay || present.atMs < faintBeforeMs ? FAINT_ALPHA : 1;
   markers.draw(context, { kind, heading: present.heading }, x, y);
   // Nobody knows the place better.
   if (present.radiusM !== null && present.place !== null) {
@@ -148,7 +91,7 @@ function drawLabels(
   { kits, selected }: Scene,
   visible: readonly Track[],
 ): void {
-  const labels = new Labels(context, palette);
+  const labels = new Labels(context, palette, view.width);
   const name = (label: string, world: WorldPoint, always = false): void => {
     const { x, y } = onScreen(world, view);
     labels.draw(label, x, y, always);

@@ -1,4 +1,5 @@
 // Names on the map: each where it covers no other, and left out where there is no room.
+import { printable } from '../../base/printable.js';
 import type { Palette } from './palette.js';
 
 const FONT = '12px system-ui, sans-serif';
@@ -22,6 +23,8 @@ export class Labels {
   constructor(
     private readonly context: CanvasRenderingContext2D,
     private readonly palette: Palette,
+    /** Of the map, in pixels: half a name is none. */
+    private readonly width: number,
   ) {
     context.font = FONT;
     context.lineJoin = 'round';
@@ -34,7 +37,7 @@ export class Labels {
 
   /** Beside what stands at (x, y): to the right, to the left, above, or below it; when `always`, then there anyhow. */
   draw(label: string, x: number, y: number, always = false): void {
-    const text = shortened(label);
+    const text = shown(label);
     const { width } = this.context.measureText(text);
     const places = [
       [x + 12, y + 4],
@@ -49,11 +52,13 @@ export class Labels {
       right: left + width,
       bottom: base + 3,
     }));
-    const free = boxes.find((box) => !this.taken.some((one) => overlap(one, box)));
+    const inside = boxes.filter(({ left, right }) => left >= 0 && right <= this.width);
+    const free = inside.find((box) => !this.taken.some((one) => overlap(one, box)));
     const box = free ?? (always ? boxes.at(-1) : undefined);
     if (box === undefined) return;
     this.taken.push(box);
-    haloed(this.context, this.palette, text, box.left, box.base);
+    const left = Math.max(0, Math.min(box.left, this.width - width));
+    haloed(this.context, this.palette, text, left, box.base);
   }
 }
 
@@ -61,9 +66,12 @@ function overlap(one: Box, other: Box): boolean {
   return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }
 
-function shortened(label: string): string {
-  const characters = Array.from(label);
-  return characters.length <= MAX_CHARACTERS ? label : `${characters.slice(0, MAX_CHARACTERS - 1).join('')}…`;
+function shown(label: string): string {
+  // Of a long one the rest would only cost time.
+  const characters = Array.from(printable(label.slice(0, 2 * MAX_CHARACTERS)));
+  return characters.length <= MAX_CHARACTERS
+    ? characters.join('')
+    : `${characters.slice(0, MAX_CHARACTERS - 1).join('')}…`;
 }
 
 /** Text that is read on any ground. */

@@ -1,23 +1,22 @@
 // What is in the air now: a snapshot, and from then on what the server commits.
 import { type Api, toMessage } from '../api.js';
 import type { Live } from '../live.js';
-import { toWorld, type WorldPoint } from './mercator.js';
+import { KitPaths, MAX_KIT_POINTS } from './kit-paths.js';
 import { addTrack, sightingOf, signalSighting } from './sightings.js';
 import { readSnapshot } from './snapshot.js';
-import { Tracks } from './tracks.js';
-
-const PATH_POINTS = 60;
-/** Of a kit that moves; one that stands is heard here and there by its GPS. */
-const MOVED = 1e-7;
-const MAX_KIT_TRAIL = 200;
+import { MAX_TRAIL, Tracks } from './tracks.js';
 
 export class LiveTracks {
   readonly tracks = new Tracks();
-  readonly kitTrails = new Map<string, WorldPoint[]>();
-  /** Why there is no snapshot; null when there is one. */
-  problem: string | null = null;
+  readonly kitPaths = new KitPaths();
+  /** Nothing is known yet. */
+  isReading = true;
   /** What the snapshot did not have room for. */
   cut = '';
+  private tracksProblem: string | null = null;
+  private kitsProblem: string | null = null;
+  /** Kits whose paths were read. */
+  private readonly kitsRead = new Set<string>();
 
   constructor(
     private readonly api: Api,
@@ -30,47 +29,62 @@ export class LiveTracks {
         for (const item of messages) {
           const sighting = sightingOf(item);
           if (sighting !== null) this.tracks.add(sighting);
-          else if (item.kind === 'system') this.moveKit(item.kit_id, item.health.lat, item.health.lon);
+          else if (item.kind === 'system') this.kitPaths.add(item.kit_id, item.health);
         }
         this.changed();
       },
     });
   }
 
+  /** Why not all of it could be read; null when it could. */
+  get problem(): string | null {
+    return this.tracksProblem ?? this.kitsProblem;
+  }
+
   /** Adds what was heard since `fromMs`: what the stream brought meanwhile is newer, and stays. */
   async read(fromMs: number): Promise<void> {
+    this.kitsRead.clear();
     try {
-      const { tracks, signals, cut } = await readSnapshot(this.api, { from: fromMs }, PATH_POINTS);
+      const { tracks, signals, cut } = await readSnapshot(this.api, { from: fromMs }, MAX_TRAIL);
       for (const track of tracks) addTrack(this.tracks, track);
       for (const signal of signals) this.tracks.add(signalSighting(signal, false));
       this.cut = cut;
-      this.problem = null;
+      this.tracksProblem = null;
+      this.isReading = false;
     } catch (thrown: unknown) {
-      this.problem = toMessage(thrown);
+      this.tracksProblem = toMessage(thrown);
     }
     this.changed();
   }
 
-  /** Where a kit was since `fromMs`. */
-  async readKitTrail(kitId: string, fromMs: number): Promise<void> {
+  /**
+   * Adds where these kits were since `fromMs`, of each once until `read` is called again.
+   *
+   * @returns whether there was one to read.
+   */
+  async readKits(kitIds: readonly string[], fromMs: number): Promise<boolean> {
+    const unread = kitIds.filter((kitId) => !this.kitsRead.has(kitId));
+    if (unread.length === 0) return false;
+    for (const kitId of unread) this.kitsRead.add(kitId);
     try {
-      const { points } = await this.api.kitHealth(kitId, { from: fromMs, limit: MAX_KIT_TRAIL });
-      this.kitTrails.delete(kitId);
-      for (const { lat, lon } of points) this.moveKit(kitId, lat, lon);
+      await Promise.all(unread.map((kitId) => this.readKit(kitId, fromMs)));
+      this.kitsProblem = null;
     } catch (thrown: unknown) {
-      this.problem = toMessage(thrown);
+      for (const kitId of unread) this.kitsRead.delete(kitId);
+      this.kitsProblem = toMessage(thrown);
     }
     this.changed();
+    return true;
   }
 
-  private moveKit(kitId: string, lat: number | null, lon: number | null): void {
-    if (lat === null || lon === null) return;
-    const trail = this.kitTrails.get(kitId) ?? [];
-    this.kitTrails.set(kitId, trail);
-    const point = toWorld(lat, lon);
-    const last = trail.at(-1);
-    if (last !== undefined && Math.hypot(point.x - last.x, point.y - last.y) < MOVED) return;
-    trail.push(point);
-    if (trail.length > MAX_KIT_TRAIL) trail.shift();
+  private async readKit(kitId: string, from: number): Promise<void> {
+    const { points } = await this.api.kitHealth(kitId, { from, limit: MAX_KIT_POINTS });
+    for (const health of points) this.kitPaths.add(kitId, health);
+  }
+
+  /** Forgets what was heard last before `ms`, and where things and kits were before. */
+  forgetBefore(ms: number): void {
+    this.tracks.forgetBefore(ms);
+    this.kitPaths.forgetBefore(ms);
   }
 }

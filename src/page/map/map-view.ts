@@ -14,17 +14,21 @@ import { CanvasLayer } from './canvas-layer.js';
 import { readCoastline } from './coastline.js';
 import { drawBase } from './draw-base.js';
 import type { KitMark } from './draw-kits.js';
-import { drawTracks } from './draw-tracks.js';
+import { drawTracks, type Scene } from './draw-tracks.js';
 import { Filter } from './filter.js';
+import { heardWords } from './heard-words.js';
+import { kitKey, kitOfThen, marksOfNow, marksOfThen } from './kit-marks.js';
 import { KitPanel } from './kit-panel.js';
+import { Legend } from './legend.js';
 import { LiveTracks } from './live-tracks.js';
 import { Markers } from './markers.js';
-import { onScreen, toWorld } from './mercator.js';
+import { onScreen } from './mercator.js';
 import { readPalette } from './palette.js';
 import { PastTracks } from './past-tracks.js';
 import { TrackDetails } from './track-details.js';
 import { TrackList } from './track-list.js';
 import type { Place, Track, Tracks } from './tracks.js';
+import { TrailLayer } from './trail-layer.js';
 
 export interface MapParts {
   readonly api: Api;
@@ -44,6 +48,7 @@ const REACH_PX = 18;
 export class MapView implements PageView {
   private readonly base: BaseMap;
   private readonly ground: CanvasLayer;
+  private readonly trails: TrailLayer;
   private readonly air: CanvasLayer;
   private readonly liveTracks: LiveTracks;
   private readonly pastTracks: PastTracks;
@@ -51,6 +56,7 @@ export class MapView implements PageView {
   private readonly list: TrackList;
   private readonly details: TrackDetails;
   private readonly kitPanel = new KitPanel(() => this.select(null));
+  private readonly legend: Legend;
   private readonly strip: TimeStrip;
   private readonly problem = el('p', { class: 'problem', role: 'alert' });
   private readonly cut = el('p', { class: 'cut', role: 'status' });
@@ -69,21 +75,30 @@ export class MapView implements PageView {
     const coastline = url === null ? readCoastline() : null;
     this.palette = readPalette(document.documentElement);
     this.markers = new Markers(this.palette);
+    this.legend = new Legend(this.markers, this.palette);
     const viewOf = () => this.base.view();
     this.ground = new CanvasLayer(this.base.element, viewOf, (context, view) => {
       drawBase(context, view, this.palette, coastline);
     });
+    this.trails = new TrailLayer(this.base.element, viewOf, () => ({
+      palette: this.palette,
+      tracks: this.filter.showsTrails ? this.shownTracks() : [],
+      kits: this.filter.showsTrails ? this.kitMarks() : [],
+    }));
     this.air = new CanvasLayer(this.base.element, viewOf, (context, view) => {
       drawTracks(context, view, this.palette, this.scene());
     });
     this.liveTracks = new LiveTracks(parts.api, parts.live, () => this.changed());
-    this.pastTracks = new PastTracks(parts.api, () => this.changedAll());
+    this.pastTracks = new PastTracks(parts.api, () => this.showAnew());
     this.filter = new Filter(
       parts.fleet,
-      () => this.changedAll(),
+      () => this.showAnew(),
       () => this.reread(),
     );
-    this.list = new TrackList((key) => this.select(key, true));
+    this.list = new TrackList(
+      (key) => this.select(key, true),
+      () => this.filter.clear(),
+    );
     this.details = new TrackDetails({
       close: () => this.select(null),
       follow: () => this.follow(!this.isFollowing),
@@ -107,6 +122,7 @@ export class MapView implements PageView {
         'div',
         { class: 'map-frame' },
         this.base.element,
+        this.legend.element,
         this.strip.element,
         el(
           'aside',
@@ -123,16 +139,20 @@ export class MapView implements PageView {
   shown(query: URLSearchParams): void {
     this.base.measure();
     const kit = query.get('kit');
-    const at = this.kits.find(({ kit_id }) => kit_id === kit)?.position ?? null;
-    if (at !== null) {
+    const mark = this.kitMarks().find(({ key }) => kit !== null && key === kitKey(kit));
+    if (mark !== undefined) {
       this.isUntouched = false;
-      this.base.centreOn(at, true);
+      this.base.centreOn(mark.place, true);
     }
+    // While another view was looked at, nothing was drawn.
+    this.redraw();
     this.changedAll();
   }
 
   tick(): void {
-    if (this.parts.moment.isNow) this.liveTracks.tracks.forgetBefore(this.parts.nowMs() - this.filter.windowMs);
+    const { moment, live, nowMs } = this.parts;
+    // While nothing comes, what is shown is what was known last.
+    if (moment.isNow && live.state.value.connected) this.liveTracks.forgetBefore(nowMs() - this.filter.windowMs);
     this.strip.tick();
     this.changedAll();
   }
@@ -148,9 +168,13 @@ export class MapView implements PageView {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       this.palette = readPalette(document.documentElement);
       this.markers = new Markers(this.palette);
+      this.legend.paint(this.markers, this.palette);
       this.redraw();
     });
-    fleet.fleet.watch(() => this.air.redraw());
+    fleet.fleet.watch(() => {
+      this.readKits();
+      this.air.redraw();
+    });
     live.listen({ reset: () => this.reread() });
     // What came between the snapshot and the stream would be missed, so the stream is there first.
     live.state.watch(({ connected }) => {
@@ -164,10 +188,25 @@ export class MapView implements PageView {
     const at = moment.at.value;
     if (at === null) {
       this.pastTracks.leave();
-      void this.liveTracks.read(nowMs() - this.filter.windowMs);
-    } else this.pastTracks.goTo(at, this.filter.windowMs);
+      void this.liveTracks.read(nowMs() - this.filter.windowMs).then(() => this.trails.repaint());
+      this.readKits();
+    } else this.pastTracks.goTo(at, this.filter.windowMs, this.kitIds());
     this.strip.tick();
-    this.changedAll();
+    this.showAnew();
+  }
+
+  /** Those that are new; the others once more when the stream was broken. */
+  private readKits(): void {
+    const { moment, nowMs } = this.parts;
+    if (!moment.isNow) return;
+    const read = this.liveTracks.readKits(this.kitIds(), nowMs() - this.filter.windowMs);
+    void read.then((isNew) => {
+      if (isNew) this.trails.repaint();
+    });
+  }
+
+  private kitIds(): string[] {
+    return this.kits.map(({ kit_id }) => kit_id);
   }
 
   private get kits(): readonly Kit[] {
@@ -182,54 +221,39 @@ export class MapView implements PageView {
     return [...this.tracks.all()].filter((track) => this.filter.lets(track));
   }
 
-  private scene() {
+  private scene(): Scene {
     const atMs = this.parts.moment.at.value ?? this.parts.nowMs();
     return {
       markers: this.markers,
       tracks: this.shownTracks(),
       kits: this.kitMarks(),
-      kitTrails: [...this.liveTracks.kitTrails.values()],
       selected: this.selected,
       faintBeforeMs: atMs - FAINT_MS,
     };
   }
 
   private kitMarks(): KitMark[] {
-    return this.kits.flatMap(({ kit_id: kitId, name, position, state }) => {
-      if (position === null) return [];
-      return [
-        {
-          key: kitKey(kitId),
-          label: name ?? kitId,
-          world: toWorld(position.lat, position.lon),
-          online: state === 'online',
-        },
-      ];
-    });
+    const atMs = this.parts.moment.at.value;
+    return atMs === null
+      ? marksOfNow(this.kits, this.liveTracks.kitPaths)
+      : marksOfThen(this.kits, this.pastTracks.kitPaths, atMs);
   }
 
-  /** Where kits and drones are; aircraft are heard from far away. */
-  private places(): Place[] {
-    const drones = this.shownTracks().filter(({ kind }) => kind === 'drone');
-    return [
-      ...this.kits.flatMap(({ position }) => position ?? []),
-      ...drones.flatMap(({ present }) => present?.place ?? []),
-    ];
+  private placesOf(tracks: readonly Track[]): Place[] {
+    return [...this.kitMarks().map(({ place }) => place), ...tracks.flatMap(({ present }) => present?.place ?? [])];
   }
 
   private showAll(): void {
     this.isUntouched = false;
     this.follow(false);
-    this.base.fit([
-      ...this.kits.flatMap(({ position }) => position ?? []),
-      ...this.shownTracks().flatMap(({ present }) => present?.place ?? []),
-    ]);
+    this.base.fit(this.placesOf(this.shownTracks()));
   }
 
   /** Once there is something to show, until somebody moves the map. */
   private findPlace(): void {
     if (!this.isUntouched || this.fitted) return;
-    const places = this.places();
+    // Aircraft are heard from far away.
+    const places = this.placesOf(this.shownTracks().filter(({ kind }) => kind === 'drone'));
     this.base.fit(places);
     // Kits and what they hear do not come at the same time.
     this.fitted = this.kits.length > 0 && places.length > this.kits.length;
@@ -237,28 +261,66 @@ export class MapView implements PageView {
 
   private redraw(): void {
     this.ground.redraw();
+    this.trails.repaint();
     this.air.redraw();
   }
 
-  /** At the pace of the stream: only the canvas, and the place of what is followed. */
+  /** At the pace of the stream: only the canvases, and the place of what is followed. */
   private changed(): void {
     if (this.isFollowing) this.centre();
+    this.trails.extend();
     this.air.redraw();
+  }
+
+  /** Other things are shown than before. */
+  private showAnew(): void {
+    this.trails.repaint();
+    this.changedAll();
   }
 
   private changedAll(): void {
     this.changed();
     if (!this.element.isConnected) return;
     this.findPlace();
-    const nowMs = this.parts.moment.at.value ?? this.parts.nowMs();
-    this.list.show(this.shownTracks(), this.selected, nowMs);
-    const { problem, cut } = this.parts.moment.isNow ? this.liveTracks : this.pastTracks;
+    const pastMs = this.parts.moment.at.value;
+    const nowMs = this.parts.nowMs();
+    const { problem, cut } = pastMs === null ? this.liveTracks : this.pastTracks;
     setText(this.problem, problem === null ? '' : `What was heard could not be read: ${problem}`);
     setText(this.cut, cut);
+    this.showList(pastMs, nowMs);
+    this.showSelected(pastMs, nowMs);
+  }
+
+  private showList(pastMs: number | null, nowMs: number): void {
+    const { connected, sinceMs } = this.parts.live.state.value;
+    const { problem, isReading } = pastMs === null ? this.liveTracks : this.pastTracks;
+    const fleet = this.parts.fleet.fleet.value;
+    const shown = this.shownTracks();
+    const listed = {
+      shown: shown.length,
+      all: this.tracks.size,
+      window: this.filter.windowWords,
+      pastMs,
+      brokenMs: connected ? null : sinceMs,
+      isReading,
+      isUnknown: problem !== null,
+      hasNoKit: fleet.loaded && fleet.kits.length === 0,
+    };
+    this.list.say(heardWords(listed, nowMs), listed.shown < listed.all);
+    this.list.show(shown, this.kitMarks(), this.selected, pastMs ?? nowMs);
+  }
+
+  private showSelected(pastMs: number | null, nowMs: number): void {
     const track = this.selected === null ? null : this.tracks.get(this.selected);
     if (track === null) this.details.hide();
-    else this.details.show(track, this.heardWith(track), this.isFollowing, (id) => this.kitName(id), nowMs);
-    this.kitPanel.show(this.kits.find(({ kit_id }) => kitKey(kit_id) === this.selected) ?? null, this.parts.nowMs());
+    else {
+      const name = (kitId: string): string => this.kitName(kitId);
+      const heardWith = this.heardWith(track);
+      this.details.show(track, heardWith, this.isFollowing, this.kitMarks(), name, pastMs ?? nowMs);
+    }
+    const kit = this.kits.find(({ kit_id }) => kitKey(kit_id) === this.selected) ?? null;
+    const health = kit === null ? null : (this.pastTracks.kitHealth.get(kit.kit_id) ?? null);
+    this.kitPanel.show(kit === null || pastMs === null ? kit : kitOfThen(kit, health), nowMs, pastMs);
   }
 
   /** A signal is a thing of its own for each kit that hears it. */
@@ -275,9 +337,10 @@ export class MapView implements PageView {
   private select(key: string | null, moveFocus = false): void {
     this.selected = key === this.selected ? null : key;
     this.follow(false);
-    if (moveFocus && this.selected !== null) this.details.focus();
-    const kit = this.kits.find(({ kit_id }) => kitKey(kit_id) === this.selected);
-    if (kit !== undefined) void this.liveTracks.readKitTrail(kit.kit_id, this.parts.nowMs() - this.filter.windowMs);
+    if (this.selected === null) return;
+    if (moveFocus) this.details.focus();
+    this.details.reveal();
+    this.kitPanel.reveal();
   }
 
   private follow(isFollowing: boolean): void {
@@ -305,9 +368,4 @@ export class MapView implements PageView {
     }
     if (nearest !== this.selected) this.select(nearest);
   }
-}
-
-/** Beside the keys of what flies. */
-function kitKey(kitId: string): string {
-  return `kit ${kitId}`;
 }

@@ -44,3 +44,11 @@ export function metresToPixels(metres: number, lat: number, { scale }: View): nu
 export function onScreen(world: WorldPoint, view: View): { x: number; y: number } {
   return { x: (world.x + turns(world.x, view)) * view.scale + view.left, y: world.y * view.scale + view.top };
 }
+
+const NEAR_PX = 40;
+
+/** In the view, or so near to it that some of its marker is. */
+export function isNear(world: WorldPoint, view: View): boolean {
+  const { x, y } = onScreen(world, view);
+  return x > -NEAR_PX && y > -NEAR_PX && x < view.width + NEAR_PX && y < view.height + NEAR_PX;
+}

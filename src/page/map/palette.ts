@@ -14,6 +14,11 @@ export interface Palette {
   readonly kinds: Readonly<Record<TrackKind, string>>;
 }
 
+/** From 0 to 1. A trail: what it leads to is seen first. */
+export const TRAIL_ALPHA = 0.7;
+/** What may be gone by now; it is seen all the same. */
+export const FAINT_ALPHA = 0.7;
+
 export function readPalette(element: Element): Palette {
   const style = getComputedStyle(element);
   const colour = (name: string): string => style.getPropertyValue(`--map-${name}`).trim();

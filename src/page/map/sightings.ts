@@ -49,7 +49,7 @@ export function signalSighting(signal: Signal, late: boolean): Sighting {
     pilot: null,
     home: null,
     radiusM: typeof radius === 'number' ? radius : null,
-    label: `${signal.signal_type ?? 'signal'} ${signal.freq_mhz} MHz`,
+    label: `${(signal.signal_type ?? 'signal').slice(0, MAX_LABEL_LENGTH)} ${signal.freq_mhz} MHz`,
     replay: late,
     fields: signal,
   };

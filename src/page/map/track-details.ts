@@ -3,6 +3,7 @@ import { button, el, foreign, setAttributes } from '../dom.js';
 import { type Fact, FactList } from '../facts.js';
 import { ago, clock, number, position } from '../format.js';
 import { type Heard, strongestFirst, type Track } from './tracks.js';
+import { fromNearest, type Landmark } from './whereabouts.js';
 
 export interface DetailsActions {
   readonly close: () => void;
@@ -90,7 +91,13 @@ export class TrackDetails {
     this.title.focus();
   }
 
+  /** On a phone it lies below the map. */
+  reveal(): void {
+    this.title.scrollIntoView({ block: 'nearest' });
+  }
+
   hide(): void {
+    if (this.shownKey === null) return;
     this.element.hidden = true;
     this.shownKey = null;
   }
@@ -100,6 +107,7 @@ export class TrackDetails {
     track: Track,
     heardWith: readonly Track[],
     isFollowed: boolean,
+    landmarks: readonly Landmark[],
     kitName: (kitId: string) => string,
     nowMs: number,
   ): void {
@@ -108,7 +116,7 @@ export class TrackDetails {
     if (track.key !== this.shownKey) this.title.replaceChildren(foreign(track.present?.label ?? track.id));
     this.shownKey = track.key;
     this.showHearers(strongestFirst(heardWith), kitName, nowMs);
-    this.facts.show([...whereabouts(track, nowMs), ...fieldsOf(track)]);
+    this.facts.show([...whereabouts(track, landmarks, nowMs), ...fieldsOf(track)]);
   }
 
   private showHearers(heard: readonly Heard[], kitName: (kitId: string) => string, nowMs: number): void {
@@ -126,7 +134,7 @@ export class TrackDetails {
   }
 }
 
-function whereabouts({ present, kind, id, lastMs }: Track, nowMs: number): Fact[] {
+function whereabouts({ present, kind, id, lastMs }: Track, landmarks: readonly Landmark[], nowMs: number): Fact[] {
   const facts: Fact[] = [
     { name: 'kind', text: kind },
     { name: 'id', text: id, isForeign: true },
@@ -135,7 +143,9 @@ function whereabouts({ present, kind, id, lastMs }: Track, nowMs: number): Fact[
   if (present?.replay === true) facts.push({ name: 'now', text: 'nobody knows: only a replay told of it' });
   const { place = null, pilot = null, home = null } = present ?? {};
   for (const [name, at] of Object.entries({ position: place, pilot, home })) {
-    if (at !== null) facts.push({ name, text: position(at.lat, at.lon) });
+    if (at === null) continue;
+    const way = kind === 'signal' ? null : fromNearest(at, landmarks);
+    facts.push({ name, text: [position(at.lat, at.lon), ...(way === null ? [] : [way])].join('; ') });
   }
   return facts;
 }

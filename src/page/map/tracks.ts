@@ -61,8 +61,8 @@ export interface Track {
   lastMs: number;
 }
 
-/** A frame draws all of them. */
-const MAX_TRAIL = 120;
+/** Points of each: a frame draws all of them. */
+export const MAX_TRAIL = 120;
 /** Anybody can send made-up ids: beyond this many the one that has been quiet longest is left out. */
 const MAX_TRACKS = 5_000;
 

@@ -1,9 +1,10 @@
 // Below the map: the last hours at a glance, and a slider that moves the map through them.
-import { button, el, setAttributes, setText } from '../dom.js';
-import { clock } from '../format.js';
+import { button, el, labelled, setAttributes, setText } from '../dom.js';
+import { ago, clock, minute } from '../format.js';
 import { ratesByKind } from '../timeline/aggregate.js';
 import type { History } from '../timeline/history.js';
 import type { HistoryView } from '../timeline/history-view.js';
+import { HoursSelect } from '../timeline/hours-select.js';
 import type { Moment } from './moment.js';
 
 const STEP_MS = 10_000;
@@ -14,7 +15,8 @@ const ORDER = ['system', 'signal', 'aircraft', 'drone'] as const;
 export class TimeStrip {
   private readonly slider = el('input', { type: 'range', 'aria-label': 'Time that the map shows', step: STEP_MS });
   private readonly canvas = el('canvas', { class: 'glance', 'aria-hidden': 'true' });
-  private readonly words = el('output', { class: 'moment' });
+  private readonly words = el('span', { class: 'moment' });
+  private readonly begin = el('span', {});
   private readonly now: HTMLButtonElement;
   readonly element: HTMLElement;
 
@@ -26,7 +28,8 @@ export class TimeStrip {
     this.now = button('Now', () => moment.goTo(null, nowMs()), { 'aria-pressed': 'true' });
     const back = button('−1 min', () => this.move(-MINUTE_MS));
     const on = button('+1 min', () => this.move(MINUTE_MS));
-    const track = el('div', { class: 'scrub' }, this.canvas, this.slider);
+    const ends = el('p', { class: 'ends', 'aria-hidden': 'true' }, this.begin, el('span', {}, 'now'));
+    const track = el('div', { class: 'scrub' }, this.canvas, this.slider, ends);
     this.element = el(
       'div',
       { class: 'strip', role: 'group', 'aria-label': 'Time' },
@@ -34,6 +37,7 @@ export class TimeStrip {
       back,
       on,
       this.words,
+      labelled('How far back', new HoursSelect(history).element),
       track,
     );
     this.slider.addEventListener('input', () => moment.goTo(Number(this.slider.value), this.lastMs()));
@@ -49,10 +53,12 @@ export class TimeStrip {
     const at = this.moment.at.value ?? last;
     setAttributes(this.slider, { min: Math.floor(fromMs / STEP_MS) * STEP_MS, max: last });
     this.slider.value = String(at);
-    const words = this.moment.isNow ? 'now' : clock(at, this.nowMs());
+    const nowMs = this.nowMs();
+    const words = this.moment.isNow ? 'now' : clock(at, nowMs);
     setAttributes(this.slider, { 'aria-valuetext': words });
     setAttributes(this.now, { 'aria-pressed': String(this.moment.isNow) });
-    setText(this.words, this.moment.isNow ? `now, ${clock(last, this.nowMs())}` : `past: ${words}`);
+    setText(this.words, this.moment.isNow ? `now, ${clock(last, nowMs)}` : `past: ${words}, ${ago(at, nowMs)}`);
+    setText(this.begin, minute(fromMs, nowMs));
     setAttributes(this.element, { 'data-past': String(!this.moment.isNow) });
   }
 
@@ -74,15 +80,18 @@ export class TimeStrip {
     if (context === null) return;
     context.scale(devicePixelRatio, devicePixelRatio);
     const style = getComputedStyle(canvas);
+    // Once: asked for each bar they take ten milliseconds.
+    const colours = ORDER.map((kind) => style.getPropertyValue(`--map-${kind}`).trim());
     const { times, series } = ratesByKind(view, null);
     const sums = times.map((_, i) => ORDER.reduce((sum, kind) => sum + (series[kind][i] ?? 0), 0));
     const most = Math.max(1, ...sums);
     const x = (ms: number): number => ((ms - view.fromMs) / (view.toMs - view.fromMs)) * width;
     times.forEach((at, i) => {
       let y = HEIGHT;
-      for (const kind of ORDER) {
+      for (const [layer, kind] of ORDER.entries()) {
         const high = ((series[kind][i] ?? 0) / most) * HEIGHT;
-        context.fillStyle = style.getPropertyValue(`--map-${kind}`).trim();
+        if (high === 0) continue;
+        context.fillStyle = colours[layer] ?? '';
         context.fillRect(x(at), y - high, Math.max(1, x(at + view.stepMs) - x(at)), high);
         y -= high;
       }

@@ -23,6 +23,8 @@ type Values = readonly (number | null)[];
 const HEIGHT = 170;
 const SECOND_MS = 1_000;
 const HOUR = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+/** 1,500 as 1.5K: an axis has room for no more. */
+const SHORT = new Intl.NumberFormat('en', { notation: 'compact' });
 const DAY = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short' });
 
 export class Chart {
@@ -94,7 +96,7 @@ export class Chart {
       scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
       axes: [
         { ...axis, values: (_, times) => times.map(tick) },
-        { ...axis, size: 56 },
+        { ...axis, size: 56, values: (_, values) => values.map((value) => SHORT.format(value)) },
       ],
       series: [
         { value: (_, at) => (at === null ? '–' : clock(at * SECOND_MS)) },

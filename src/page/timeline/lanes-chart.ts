@@ -79,7 +79,9 @@ function drawLane(canvas: HTMLCanvasElement, cells: readonly Cell[], gaps: reado
   if (context === null) return;
   context.scale(ratio, ratio);
   const style = getComputedStyle(canvas);
-  const colour = (name: string): string => style.getPropertyValue(name).trim();
+  const [sent = '', filled = '', gap = ''] = ['sent', 'filled', 'gap'].map((what) => {
+    return style.getPropertyValue(`--lane-${what}`).trim();
+  });
   const x = (ms: number): number => ((ms - range.fromMs) / (range.toMs - range.fromMs)) * width;
   const most = Math.max(1, ...cells.map(({ messages }) => messages));
   for (const { at, messages, late } of cells) {
@@ -87,10 +89,10 @@ function drawLane(canvas: HTMLCanvasElement, cells: readonly Cell[], gaps: reado
     // By its logarithm: a little is seen beside a lot.
     const share = Math.log1p(messages) / Math.log1p(most);
     const high = HEIGHT * (0.35 + 0.65 * share);
-    context.fillStyle = colour(late > 0 ? '--lane-filled' : '--lane-sent');
+    context.fillStyle = late > 0 ? filled : sent;
     context.fillRect(x(at), HEIGHT - high, wide, high);
   }
-  context.fillStyle = colour('--lane-gap');
+  context.fillStyle = gap;
   for (const { fromMs, toMs } of gaps) {
     context.fillRect(x(fromMs), HEIGHT - 5, Math.max(MIN_CELL_PX, x(toMs) - x(fromMs)), 5);
   }

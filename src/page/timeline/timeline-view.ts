@@ -1,8 +1,8 @@
 // The last hours: how much came of what, how long it took, who was silent when, and what came after all.
 
-import { button, el, foreign, setText } from '../dom.js';
+import { button, el, foreign, labelled, setText } from '../dom.js';
 import type { FleetWatch } from '../fleet.js';
-import { clock, count, duration, number, plural } from '../format.js';
+import { clock, count, duration, minute, number, plural } from '../format.js';
 import { KitSelect } from '../kit-select.js';
 import type { Moment } from '../time/moment.js';
 import type { View } from '../view.js';
@@ -10,14 +10,9 @@ import { type Latencies, lanes, latencies, type Rates, ratesByKind, type Span, s
 import { Chart } from './chart.js';
 import type { History } from './history.js';
 import type { HistoryView } from './history-view.js';
+import { HoursSelect } from './hours-select.js';
 import { LanesChart } from './lanes-chart.js';
 
-const HOURS: readonly (readonly [number, string])[] = [
-  [1, 'last hour'],
-  [6, 'last 6 hours'],
-  [24, 'last 24 hours'],
-  [168, 'last 7 days'],
-];
 const KIND_LINES = [
   { name: 'system', colour: '--map-system' },
   { name: 'signal', colour: '--map-signal' },
@@ -25,6 +20,7 @@ const KIND_LINES = [
   { name: 'drone', colour: '--map-drone' },
 ] as const;
 const MAX_SPANS = 100;
+const CELL = { role: 'cell' } as const;
 
 export interface TimelineParts {
   readonly history: History;
@@ -35,7 +31,6 @@ export interface TimelineParts {
 
 export class TimelineView implements View {
   private readonly kit: KitSelect;
-  private readonly hours = el('select', { 'aria-label': 'How far back' });
   private readonly problem = el('p', { class: 'problem', role: 'alert' });
   private readonly rateWords = el('p', { class: 'summary' });
   private readonly latencyWords = el('p', { class: 'summary' });
@@ -43,6 +38,7 @@ export class TimelineView implements View {
   private readonly latency: Chart;
   private readonly lanes: LanesChart;
   private readonly spanRows = el('tbody', {});
+  private readonly spanTable = this.makeSpanTable();
   private readonly spanWords = el('p', { class: 'summary' });
   private isShown = false;
   readonly element: HTMLElement;
@@ -56,9 +52,7 @@ export class TimelineView implements View {
     ];
     this.latency = new Chart({ lines: latencyLines, stacked: false, unit: 'ms', picked });
     this.lanes = new LanesChart(picked);
-    this.hours.append(...HOURS.map(([hours, words]) => el('option', { value: hours, selected: hours === 24 }, words)));
-    this.hours.addEventListener('change', () => parts.history.setHours(Number(this.hours.value)));
-    this.kit = new KitSelect(parts.fleet, { 'aria-label': 'Of which kit' });
+    this.kit = new KitSelect(parts.fleet, {});
     this.kit.element.addEventListener('change', () => this.render(parts.history.view.value));
     this.element = el(
       'section',
@@ -67,18 +61,13 @@ export class TimelineView implements View {
       el(
         'div',
         { class: 'tools' },
-        this.hours,
-        this.kit.element,
+        labelled('How far back', new HoursSelect(parts.history).element),
+        labelled('Of which kit', this.kit.element),
         el('p', { class: 'summary' }, 'A click on a chart shows that moment on the map.'),
       ),
       this.problem,
       figure('Messages a minute, by kind', this.rateWords, this.rate.element),
-      figure(
-        'Kits: what they sent, gaps, and what replays filled',
-        this.spanWords,
-        this.lanes.element,
-        this.spanTable(),
-      ),
+      figure('Kits: what they sent, gaps, and what replays filled', this.spanWords, this.lanes.element, this.spanTable),
       figure('From detection to the database, live messages', this.latencyWords, this.latency.element),
     );
     parts.history.start();
@@ -123,19 +112,18 @@ export class TimelineView implements View {
     this.lanes.show(cells, found, view, (id) => this.kitName(id));
     const gaps = found.filter(({ what }) => what === 'gap').length;
     const filled = found.length - gaps;
-    setText(
-      this.spanWords,
-      view.loaded ? `${plural(gaps, 'gap')}, ${plural(filled, 'replay')} that filled one` : 'Reading…',
-    );
+    setText(this.spanWords, view.loaded ? spanWords(gaps, filled) : 'Reading…');
+    this.spanTable.hidden = found.length === 0;
     this.spanRows.replaceChildren(...found.slice(0, MAX_SPANS).map((span) => this.spanRow(span)));
   }
 
-  private spanTable(): HTMLElement {
-    const heading = ['kit', 'what', 'from', 'to', 'how long', ''].map((name) => el('th', { scope: 'col' }, name));
+  private makeSpanTable(): HTMLElement {
+    const heading = ['kit', 'what', 'when', 'how long', 'see'].map((name) => el('th', { scope: 'col' }, name));
     return el(
       'div',
       { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Gaps and replays' },
-      el('table', {}, el('thead', {}, el('tr', {}, ...heading)), this.spanRows),
+      // It is laid out as no table on a phone, and read out as one all the same.
+      el('table', { role: 'table' }, el('thead', {}, el('tr', { role: 'row' }, ...heading)), this.spanRows),
     );
   }
 
@@ -144,16 +132,15 @@ export class TimelineView implements View {
     const words = what === 'gap' ? 'nothing came' : `a replay brought ${plural(messages, 'message')}`;
     return el(
       'tr',
-      { 'data-what': what },
-      el('th', { scope: 'row' }, foreign(this.kitName(kitId))),
-      el('td', {}, words),
-      el('td', {}, clock(fromMs, nowMs)),
-      el('td', {}, nowMs - toMs < 60_000 ? 'now' : clock(toMs, nowMs)),
-      el('td', {}, duration(toMs - fromMs)),
+      { 'data-what': what, role: 'row' },
+      el('th', { scope: 'row', role: 'rowheader' }, foreign(this.kitName(kitId))),
+      el('td', CELL, words),
+      el('td', CELL, `${minute(fromMs, nowMs)} – ${nowMs - toMs < 60_000 ? 'now' : minute(toMs, nowMs)}`),
+      el('td', CELL, duration(toMs - fromMs)),
       el(
         'td',
-        {},
-        button('On the map', () => this.goTo(fromMs), { 'aria-label': `Show ${clock(fromMs, nowMs)} on the map` }),
+        CELL,
+        button('Map', () => this.goTo(fromMs), { 'aria-label': `Show ${clock(fromMs, nowMs)} on the map` }),
       ),
     );
   }
@@ -165,6 +152,10 @@ export class TimelineView implements View {
 
 function figure(title: string, words: HTMLElement, ...content: readonly HTMLElement[]): HTMLElement {
   return el('section', { class: 'figure' }, el('h2', {}, title), words, ...content);
+}
+
+function spanWords(gaps: number, filled: number): string {
+  return gaps + filled === 0 ? 'No gaps.' : `${plural(gaps, 'gap')}, ${plural(filled, 'replay')} that filled one`;
 }
 
 function rateWords(sums: ReturnType<typeof totals>, { times, series }: Rates): string {
@@ -184,5 +175,11 @@ function latencyWords({ p50, max }: Latencies, { measuredFromMs }: HistoryView):
   if (known.length === 0) return 'None measured yet: this server measures from its start on.';
   const last = p50.findLast((one) => one !== null) ?? null;
   const since = measuredFromMs === null ? '' : `, measured since ${clock(measuredFromMs)}`;
-  return `Lately ${number(last, 0, 'ms')}, at worst ${number(Math.max(...known), 0, 'ms')}${since}; by the clocks of kit and server.`;
+  return `Lately ${latency(last)}, at worst ${latency(Math.max(...known))}${since}; by the clocks of kit and server.`;
+}
+
+/** What takes longer than a second nobody wants in thousandths. */
+function latency(ms: number | null): string {
+  if (ms === null || ms < 1_000) return number(ms, 0, 'ms');
+  return ms < 60_000 ? number(ms / 1_000, 1, 's') : duration(ms);
 }

@@ -35,7 +35,7 @@ const STATE: Rule = (kit, _, nowMs, status) => {
   }
   if (status === 'error') {
     const message = `${api_url ?? 'its API'} answers, but not as the DragonSync of this kit does`;
-    return error('api', message, 'test the address with Add kit: it says what answers there');
+    return error('api', message, 'see what answers there: Add HTTP kit…, Test the connection');
   }
   if (last_contact_at === null && state === 'offline') {
     if (nowMs - Date.parse(created_at) < FIRST_CONTACT_MS) return null;
@@ -81,7 +81,7 @@ const LEDGER: readonly Rule[] = [
     return warning(
       'quarantined',
       'it set messages aside within the last 24 h that nobody takes',
-      'which and why, on the kit: dragonsink spool list',
+      'which and why, on the kit: dragonsink spool list; then spool retry, or spool drop',
     );
   },
 ];
