@@ -245,7 +245,7 @@ suite('PostgreSQL: what a commit looks up', () => {
       [
         TABLE_PLANS.drones.updateRows,
         BY_TIME,
-        ['0', '9000000000000000', `{${KIT}}`, '{drone-1}', '{0}', ...Array<string>(48).fill('{}')],
+        ['0', '9000000000000000', `{${KIT}}`, '{drone-1}', '{0}', ...Array<string>(49).fill('{}')],
       ],
     ];
     const client = new Client({ connectionString: harness.url });

@@ -41,7 +41,8 @@ export class PastTracks {
     try {
       const { tracks, signals, cut } = await readSnapshot(this.api, range, PATH_POINTS, asking.signal);
       const then = new Tracks();
-      for (const track of tracks) addTrack(then, track);
+      // Of the past, the newest that is known by now.
+      for (const track of tracks) addTrack(then, { ...track, late: false });
       for (const signal of signals) then.add(signalSighting(signal, false));
       this.tracks = then;
       this.cut = cut;
