@@ -104,6 +104,6 @@ test('the rows of another program are counted too, and found without a look at o
   const { sql, values } = new ReadPlans(reader.dialect).buckets({ from, to }, 60, undefined, 10);
   const literal = values.reduceRight<string>((text, value, i) => text.replaceAll(`$${i + 1}`, `'${value}'`), sql);
   const plan = (await query(`EXPLAIN ${literal}`)).map((row) => String(row['QUERY PLAN'])).join('\n');
-  match(plan, /drones_foreign/);
+  match(plan, /ingest_foreign_drones/);
   doesNotMatch(plan, /Seq Scan on drones/);
 });

@@ -123,5 +123,5 @@ export function indexUntimed(): readonly string[] {
 export const IS_FOREIGN = 'observed_raw IS NULL';
 
 export function indexForeign(): readonly string[] {
-  return TABLES.map((table) => createIndex({ name: `${table}_foreign`, table, on: 'time', where: IS_FOREIGN }));
+  return TABLES.map((table) => createIndex({ name: `ingest_foreign_${table}`, table, on: 'time', where: IS_FOREIGN }));
 }

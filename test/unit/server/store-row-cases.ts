@@ -80,17 +80,15 @@ export function rowCases(build: Build): void {
     await before.close();
     await harness.execute('DROP TABLE ingest_minutes');
     for (const table of TABLES) {
-      await harness.execute(`DROP INDEX ${table}_foreign`);
+      await harness.execute(`DROP INDEX ingest_foreign_${table}`);
       await harness.execute(`ALTER TABLE ${table} DROP COLUMN sink_replay`);
     }
     await harness.execute("UPDATE ingest_meta SET value = '9' WHERE key = 'schema_version'");
     const after = await harness.open(() => T0_US);
     await after.commit(batch({ ...sent(4, 2), replay: true }));
-    const minutes = (await harness.rows('ingest_minutes')).map(({ minute_s, messages, late }) => [
-      minute_s,
-      messages,
-      late,
-    ]);
+    const minutes = (await harness.rows('ingest_minutes')).map((row) =>
+      [row['minute_s'], row['messages'], row['late']].map(Number),
+    );
     const minute = Math.floor(T0_US / 60e6) * 60;
     deepEqual(minutes.sort(), [
       [minute - 60, 1, 0],

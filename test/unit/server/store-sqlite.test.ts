@@ -171,6 +171,6 @@ suite('SQLite: the file', () => {
     const details = plan.map(({ detail }) => detail).join('\n');
     match(details, /SEARCH m USING PRIMARY KEY \(minute_s>\? AND minute_s<\?\)/);
     for (const table of TABLES)
-      match(details, new RegExp(`SEARCH d USING INDEX ${table}_foreign \\(time>\\? AND time<\\?\\)`));
+      match(details, new RegExp(`SEARCH d USING INDEX ingest_foreign_${table} \\(time>\\? AND time<\\?\\)`));
   });
 });
