@@ -197,6 +197,7 @@ test('of files a few are written at once, however slowly they are read, and othe
   go();
   for (const { status } of await Promise.all(files)) assert.equal(status, 200);
   assert.equal((await ask('/api/tracks.csv')).status, 200);
+  assert.deepEqual((await ask('/api/tracks.csv', { method: 'HEAD' })).text, '');
 });
 
 test('a request that is none of HTTP as it should be costs nobody anything', async (t) => {
