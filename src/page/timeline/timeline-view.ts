@@ -181,7 +181,7 @@ function rateWords(sums: ReturnType<typeof totals>, { times, series }: Rates): s
 
 function latencyWords({ p50, max }: Latencies): string {
   const known = max.filter((one) => one !== null);
-  if (known.length === 0) return 'Nothing came as it happened.';
+  if (known.length === 0) return 'Of nothing here is known how long it took.';
   const last = p50.findLast((one) => one !== null) ?? null;
   return `Lately ${number(last, 0, 'ms')}, at worst ${number(Math.max(...known), 0, 'ms')}; by the clocks of kit and server.`;
 }
