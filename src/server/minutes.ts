@@ -1,7 +1,6 @@
 // What came in each minute of observation: how much of it late, and how long the rest took from detection to the database.
 // Kept beside the rows (stores/minutes-table.ts), for a day has millions of them: whoever looks at it reads its minutes.
 import { type Kind, perKind } from '../schema/kinds.js';
-import type { Bucket } from '../schema/web/answers.js';
 import type { Observation } from './store.js';
 
 const MINUTE_MS = 60_000;
@@ -80,16 +79,4 @@ export function minutesOf(stored: readonly Observation[], nowMs: number): Minute
   const minutes = new Minutes();
   for (const observation of stored) minutes.note(observation, nowMs);
   return minutes.take();
-}
-
-/** The half of them took no longer than `p50`, as far as the classes tell; null when none is known of. */
-export function latencyOf({ took, longestMs }: Pick<Minute, 'took' | 'longestMs'>): Bucket['latency_ms'] {
-  const all = took.reduce((sum, n) => sum + n, 0);
-  if (all === 0) return null;
-  let sum = 0;
-  const half = took.findIndex((n) => {
-    sum += n;
-    return sum * 2 >= all;
-  });
-  return { p50: Math.min(BOUNDS_MS[half] ?? longestMs, longestMs), max: longestMs };
 }

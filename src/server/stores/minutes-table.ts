@@ -13,6 +13,11 @@ export function typeOfMinute(column: string, { text, whole } = { text: 'text', w
   return column === 'kit_id' || column === 'kind' ? text : whole;
 }
 
+const ALL = `(${TOOK.join(' + ')})`;
+const UP_TO = BOUNDS_MS.map((bound, i) => `WHEN 2 * (${TOOK.slice(0, i + 1).join(' + ')}) >= ${ALL} THEN ${bound}`);
+/** Of any number of minutes together: half took no longer, as far as the classes tell; null when none is known of. */
+export const P50 = `CASE WHEN ${ALL} = 0 THEN NULL ${UP_TO.join(' ')} ELSE longest_ms END`;
+
 /** By time first: a day of all kits is read at once. */
 export function createMinutes(types: { readonly text: string; readonly whole: string }): string {
   const columns = MINUTE_COLUMNS.map((name) => {
@@ -39,11 +44,4 @@ export const PUT_MINUTES = {
 export function toMinuteRow({ atMs, kitId, kind, messages, late, took, longestMs }: Minute): Record<string, unknown> {
   const classes = Object.fromEntries(TOOK.map((name, i) => [name, took[i] ?? 0]));
   return { minute_s: atMs / 1_000, kit_id: kitId, kind, messages, late, ...classes, longest_ms: longestMs };
-}
-
-/** As read back, of any number of minutes. */
-export type MinuteSums = Readonly<Record<string, number>>;
-
-export function toTook(sums: MinuteSums): Pick<Minute, 'took' | 'longestMs'> {
-  return { took: TOOK.map((name) => sums[name] ?? 0), longestMs: sums['longest_ms'] ?? 0 };
 }

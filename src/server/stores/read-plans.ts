@@ -12,7 +12,7 @@ import type {
   TrackKey,
 } from '../reads.js';
 import { IS_FOREIGN } from './indexes.js';
-import { SUMS } from './minutes-table.js';
+import { P50, SUMS } from './minutes-table.js';
 import { Binder, type Dialect, type ReadValue } from './read-dialect.js';
 import { REPLAYED } from './tables.js';
 
@@ -161,9 +161,11 @@ export class ReadPlans {
         foreign('system_health', "'system'"),
       ];
       const sums = SUMS.map((name) => `CAST(sum(${name}) AS bigint) AS ${name}`);
-      return `SELECT at / ${bind.whole(stepS)} * ${bind.whole(stepS)} AS at, kit_id, kind, ${sums.join(', ')},
-          max(longest_ms) AS longest_ms
-        FROM (${every.join(' UNION ALL ')}) c GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT ${bind.whole(limit)}`;
+      return `SELECT at, kit_id, kind, messages, late, longest_ms, ${P50} AS p50 FROM (
+          SELECT at / ${bind.whole(stepS)} * ${bind.whole(stepS)} AS at, kit_id, kind, ${sums.join(', ')},
+            max(longest_ms) AS longest_ms
+          FROM (${every.join(' UNION ALL ')}) c GROUP BY 1, 2, 3) s
+        ORDER BY at, kit_id, kind LIMIT ${bind.whole(limit)}`;
     });
   }
 

@@ -1,7 +1,6 @@
 // What is read for whoever looks, on either database: its statements are in read-plans.ts.
 import type { JsonObject } from '../../base/json.js';
 import type { Kit } from '../kits.js';
-import { latencyOf } from '../minutes.js';
 import type {
   BucketRow,
   HealthRow,
@@ -22,7 +21,6 @@ import type {
   TrackRow,
 } from '../reads.js';
 import type { Clock, LedgerEntry } from '../store.js';
-import { type MinuteSums, toTook } from './minutes-table.js';
 import { toEntry } from './missing.js';
 import type { Reader } from './read-dialect.js';
 import { type Plan, ReadPlans } from './read-plans.js';
@@ -110,8 +108,8 @@ export class StoreReads implements Reads {
 
   async buckets(range: TimeRange, stepS: number, kitId: string | undefined, limit: number): Promise<BucketRow[]> {
     const rows = await this.run<RawBucket>(this.plans.buckets(range, stepS, kitId, limit));
-    return rows.map(({ at, kit_id, kind, messages, late, ...sums }) => {
-      return { at, kit_id, kind, messages, late, latency_ms: latencyOf(toTook(sums)) };
+    return rows.map(({ p50, longest_ms: max, ...row }) => {
+      return { ...row, latency_ms: p50 === null ? null : { p50: Math.min(p50, max), max } };
     });
   }
 
@@ -143,7 +141,7 @@ interface StoredKit extends Pick<Kit, 'name' | 'location' | 'source' | 'status'>
 
 type RawHealth = Raw<HealthRow, 'gps_fix'>;
 type RawTrack = Raw<TrackRow, 'extra' | 'late'>;
-type RawBucket = Omit<BucketRow, 'latency_ms'> & MinuteSums;
+type RawBucket = Omit<BucketRow, 'latency_ms'> & { readonly p50: number | null; readonly longest_ms: number };
 
 function toHealth(row: RawHealth): HealthRow {
   return { ...row, gps_fix: row.gps_fix === null ? null : Boolean(row.gps_fix) };

@@ -322,7 +322,15 @@ function readCases(build: Build): void {
       [-60, 1, 1, null],
       [0, 5, 2, { p50: 200, max: 200 }],
     ]);
-    const day = await second.reads.buckets(ALL, 86_400, undefined, 100);
+    const slow = seen('slow', 30 * MINUTE_US - 3_600e6);
+    const quick = [1, 2].map((i) => seen(`quick-${i}`, 30 * MINUTE_US - 8_000 * i));
+    await second.commit(batch(...numbered(OTHER, slow, ...quick)));
+    const ofOther = await second.reads.buckets(range(T0_US - 86_400e6, T0_US + 86_400e6), 86_400 * 7, OTHER, 100);
+    deepEqual(
+      ofOther.map(({ messages: n, latency_ms }) => [n, latency_ms]),
+      [[3, { p50: 20, max: 3_600_000 }]],
+    );
+    const day = await second.reads.buckets(ALL, 86_400, KIT, 100);
     deepEqual(
       day.map(({ messages: n, late, latency_ms }) => [n, late, latency_ms]),
       [[6, 3, { p50: 200, max: 200 }]],
