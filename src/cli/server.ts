@@ -10,7 +10,7 @@ import { Health } from '../server/web/health.js';
 import { Metrics } from '../server/web/metrics.js';
 import { Site, type SiteOptions } from '../server/web/site.js';
 import { WebServer } from '../server/web/web-server.js';
-import { isLoopback } from '../settings/hosts.js';
+import { isLoopback, networksOf } from '../settings/hosts.js';
 import { describeProblem } from '../settings/problems.js';
 import { loadServerSettings, type ServerSettings } from '../settings/server-settings.js';
 import { urlsIn } from './database.js';
@@ -55,7 +55,11 @@ function siteOf(settings: ServerSettings): Omit<SiteOptions, 'health' | 'log'> {
   const { SERVER_ID: serverId, HTTP_HOST, HTTP_TOKEN, MAP_TILE_URL: url, MAP_TILE_ATTRIBUTION: attribution } = settings;
   return {
     serverId,
-    access: { isLocal: isLoopback(HTTP_HOST), token: HTTP_TOKEN === '' ? null : HTTP_TOKEN },
+    access: {
+      isLocal: isLoopback(HTTP_HOST),
+      token: HTTP_TOKEN === '' ? null : HTTP_TOKEN,
+      isProxy: networksOf(settings.HTTP_TRUSTED_PROXIES) ?? (() => false),
+    },
     tiles: { url, attribution },
     pageFolder: fileURLToPath(new URL('../page', import.meta.url)),
   };

@@ -35,6 +35,7 @@ export const KIT_TABLES = [
   'ingest_reports',
   'ingest_openings',
   'ingest_receivers',
+  'ingest_minutes',
   'ingest_ledger',
 ] as const;
 export type KitTable = (typeof KIT_TABLES)[number];

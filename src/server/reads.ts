@@ -2,6 +2,7 @@
 // that no commit waits for a reader.
 
 import type { Kind } from '../schema/kinds.js';
+import type { Bucket } from '../schema/web/answers.js';
 import type { KitHealth, Signal, TrackState } from '../schema/web/shapes.js';
 import type { Kit } from './kits.js';
 import type { LedgerEntry } from './store.js';
@@ -34,8 +35,13 @@ export interface Thing {
   readonly id: string;
   readonly first_at: string;
   readonly last_at: string;
+  /** The latest that no replay brought; null when replays alone told of it. */
+  readonly live_at: string | null;
   readonly points: number;
 }
+
+/** Which row of a thing is wanted: that of this time. */
+export type RowOf = Pick<Thing, 'kind' | 'id'> & { readonly time: string };
 
 export interface HeardRow {
   readonly kind: TrackKind;
@@ -55,10 +61,16 @@ export interface PathRow {
   readonly lon: number;
   readonly alt: number | null;
   readonly heading: number | null;
+  readonly late: boolean;
 }
 
-export type TrackRow = TrackState & { readonly kind: TrackKind; readonly id: string };
-export type SignalRow = Signal;
+/** A replay brought it, and nothing else told of it. */
+export interface Late {
+  readonly late: boolean;
+}
+
+export type TrackRow = TrackState & Late & { readonly kind: TrackKind; readonly id: string };
+export type SignalRow = Signal & Late;
 export type HealthRow = KitHealth & { readonly kit_id: string };
 
 /** Where a page of rows ended: what the next one begins behind. */
@@ -66,13 +78,8 @@ export type TrackKey = Pick<TrackRow, 'id' | 'time' | 'kit_id'>;
 export type ThingKey = Pick<Thing, 'kind' | 'id' | 'last_at'>;
 export type SignalKey = Pick<SignalRow, 'time' | 'kit_id' | 'freq_mhz'>;
 
-export interface BucketRow {
-  /** Seconds since 1970. */
-  readonly at: number;
-  readonly kit_id: string;
-  readonly kind: Kind;
-  readonly messages: number;
-}
+/** `at` in seconds since 1970. */
+export type BucketRow = Bucket;
 
 export interface RejectRow {
   readonly id: number;
@@ -106,8 +113,8 @@ export interface Reads {
 
   /** What was last heard latest first, after `after`. */
   things(filter: TrackFilter, limit: number, after: ThingKey | null): Promise<Thing[]>;
-  /** The newest rows of these things, of each one or more. */
-  latest(things: readonly Thing[], filter: TrackFilter): Promise<TrackRow[]>;
+  /** The rows of these things at these times, of each one or more. */
+  rowsAt(wanted: readonly RowOf[], filter: TrackFilter): Promise<TrackRow[]>;
   /** Which kits heard them, whatever kit is asked for. */
   heardBy(things: readonly Thing[], range: TimeRange): Promise<HeardRow[]>;
   /** The positions of each, the oldest first, thinned to about so many; the newest is always there. */
@@ -121,7 +128,7 @@ export interface Reads {
   signals(filter: SignalFilter, limit: number, after: SignalKey | null): Promise<SignalRow[]>;
   countSignals(filter: SignalFilter, atMost: number): Promise<number>;
 
-  /** Messages per step, kit and kind; those without any are left out. */
+  /** Messages per step, kit and kind, by whole minutes; those without any are left out. */
   buckets(range: TimeRange, stepS: number, kitId: string | undefined, limit: number): Promise<BucketRow[]>;
 
   /** The newest first, below `before`. */

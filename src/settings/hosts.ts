@@ -33,6 +33,25 @@ export function addressOf(text: string): { host: string; port: number } | null {
   return host === undefined || port < 1 || port > 65_535 ? null : { host, port };
 }
 
+const NETWORK = /^([\da-f:.]+)(?:\/(\d{1,3}))?$/i;
+
+/** Whether an address is one of a list of addresses and networks, with commas between them; null when it is no such list. */
+export function networksOf(text: string): ((address: string) => boolean) | null {
+  const names = text.split(',').map((name) => name.trim());
+  const nets = names.filter((name) => name !== '').map(networkIn);
+  const known = nets.filter((net) => net !== null);
+  if (known.length < nets.length) return null;
+  const list = blockList(...known);
+  return (address) => isIn(list, address);
+}
+
+function networkIn(text: string): [net: string, prefix: number] | null {
+  const [, net = '', digits] = NETWORK.exec(text) ?? [];
+  const bits = isIP(net) === 4 ? 32 : 128;
+  const prefix = digits === undefined ? bits : Number(digits);
+  return isIP(net) === 0 || prefix > bits ? null : [net, prefix];
+}
+
 function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }

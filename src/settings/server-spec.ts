@@ -1,6 +1,7 @@
 // Every environment variable of the server: those of WarDragon Analytics' MQTT guide, and ours.
 import { hostname } from 'node:os';
 import { LOG_LEVELS } from '../base/log.js';
+import { networksOf } from './hosts.js';
 import { quote } from './problems.js';
 import { choice, flag, host, type Parsed, path, text, whole } from './spec.js';
 import { topic } from './topic-rules.js';
@@ -133,6 +134,13 @@ const OURS = {
     default: '',
     example: '/run/secrets/http-token',
     doc: 'A file that holds the token (as of: openssl rand -hex 32). Others must not be able to read it (chmod 600).',
+  }),
+  HTTP_TRUSTED_PROXIES: text({
+    default: '',
+    example: '127.0.0.1, 10.0.0.0/8',
+    expected: 'addresses or networks (10.0.0.0/8), with commas between them',
+    check: (raw) => (networksOf(raw) === null ? { wrong: `${quote(raw)} is no list of networks` } : { value: raw }),
+    doc: 'Reverse proxies whose X-Forwarded-For is believed, so that who guesses the token through one keeps nobody out but themselves. Empty: none; all who come through one count as one.',
   }),
   MAP_TILE_URL: text({
     default: '',

@@ -1,4 +1,5 @@
 // What open pages cost the server: 200 of them, each told of 100 messages a second, beside the same messages with no page.
+// Each run has a server of its own: one that has been looked at goes on for a minute as if it still were.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,38 +18,51 @@ const READERS = 10;
 const EVERY_MS = 10;
 const RUN_MS = 20_000;
 const SETTLING_MS = 2_000;
+/** While it settles and while it is measured. */
+const MESSAGES = (SETTLING_MS + RUN_MS) / EVERY_MS;
 const MOST_PERCENT = 10;
 const MOST_P99_MS = 100;
+/** What was sent last is still on its way. */
+const ARRIVING_MS = 1_000;
 /** What is committed within that time is told together (server/web/live/live-feed.ts). */
 const TOGETHER_MS = 25;
 
 export async function measurePages(): Promise<Bench> {
   const broker = await startMosquitto();
   const folder = mkdtempSync(join(tmpdir(), 'dragonsink-bench-'));
-  const port = await freePort();
-  const server = await startServer(`sqlite:${join(folder, 'server.db')}`, broker.port, port);
   const client = await connectAsync(broker.url, { protocolVersion: 5 });
   const bodies = droneRows(100).map(({ body }) => JSON.parse(body.toString()) as object);
   const p99sMs: number[] = [];
+  let databases = 0;
+  let missed = 0;
   return {
     name: `server: ${PAGES} pages, ${1_000 / EVERY_MS} messages a second`,
     unit: '% of a core',
     yardstick: 'allowed',
     target: `at most ${MOST_PERCENT} % of a core, p99 from commit to page below ${MOST_P99_MS} ms`,
     runs: 3,
-    reaches: ({ ours }) => ours <= MOST_PERCENT && median(p99sMs) < MOST_P99_MS,
+    // The first run only warms up.
+    reaches: ({ ours }) => ours <= MOST_PERCENT && median(p99sMs.slice(1)) < MOST_P99_MS && missed === 0,
     run: async (): Promise<Sample> => {
-      const alone = await shareOfCore(server, client, bodies);
-      const pages = await Pages.open(port);
-      const watched = await shareOfCore(server, client, bodies);
-      const { p99Ms, pushedMs, told } = pages.close();
-      p99sMs.push(pushedMs + TOGETHER_MS);
-      const note = `${significant(alone)} % without pages, ${significant(watched)} % with; p99 ${significant(p99Ms)} ms from kit to page, the last ${significant(pushedMs)} ms of it from the event on; ${told} heard`;
-      return { ours: watched - alone, yardstick: MOST_PERCENT, note };
+      databases += 1;
+      const port = await freePort();
+      const server = await startServer(`sqlite:${join(folder, `${databases}.db`)}`, broker.port, port);
+      try {
+        const alone = await shareOfCore(server, client, bodies);
+        const pages = await Pages.open(port);
+        const watched = await shareOfCore(server, client, bodies);
+        await delay(ARRIVING_MS);
+        const { p99Ms, pushedMs, told } = pages.close();
+        p99sMs.push(pushedMs + TOGETHER_MS);
+        missed += READERS * MESSAGES - told;
+        const note = `${significant(alone)} % without pages, ${significant(watched)} % with; p99 ${significant(p99Ms)} ms from kit to page, the last ${significant(pushedMs)} ms of it from the event on; ${told} of ${READERS * MESSAGES} heard`;
+        return { ours: watched - alone, yardstick: MOST_PERCENT, note };
+      } finally {
+        await server.end();
+      }
     },
     end: async () => {
       await client.endAsync();
-      await server.end();
       await broker.stop();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -57,7 +71,7 @@ export async function measurePages(): Promise<Bench> {
 
 /** In percent, while it stores what comes. */
 async function shareOfCore(server: Program, client: MqttClient, bodies: readonly object[]): Promise<number> {
-  const sending = send(client, bodies, SETTLING_MS + RUN_MS);
+  const sending = send(client, bodies);
   await delay(SETTLING_MS);
   const [before, beganMs] = [server.usage().cpuS, performance.now()];
   await delay(RUN_MS);
@@ -67,10 +81,9 @@ async function shareOfCore(server: Program, client: MqttClient, bodies: readonly
 }
 
 /** Each with its time in its id, so that whoever hears of it knows how long that took. */
-async function send(client: MqttClient, bodies: readonly object[], forMs: number): Promise<void> {
-  const count = forMs / EVERY_MS;
+async function send(client: MqttClient, bodies: readonly object[]): Promise<void> {
   const beganMs = performance.now();
-  for (let i = 0; i < count; i += 1) {
+  for (let i = 0; i < MESSAGES; i += 1) {
     const waitMs = beganMs + i * EVERY_MS - performance.now();
     if (waitMs > 0) await delay(waitMs);
     const id = `bench-${performance.now().toFixed(3)}`;
@@ -105,7 +118,7 @@ class Pages {
     const socket = connect(port, '127.0.0.1');
     this.sockets.push(socket);
     socket.write(`GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
-    if (reads) socket.on('data', (chunk) => this.read(chunk.toString()));
+    if (reads) this.listen(socket);
     return new Promise((resolve, reject) => {
       socket.once('data', () => resolve());
       socket.once('error', reject);
@@ -113,10 +126,22 @@ class Pages {
     });
   }
 
-  private read(text: string): void {
+  /** By whole events, which may come in several pieces. */
+  private listen(socket: Socket): void {
+    let rest = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk) => {
+      const events = (rest + chunk).split('\n\n');
+      rest = events.pop() ?? '';
+      for (const event of events) this.read(event);
+    });
+  }
+
+  private read(event: string): void {
     const nowMs = performance.now();
-    for (const [, sentMs] of text.matchAll(/"id":"bench-([\d.]+)"/g)) this.tookMs.push(nowMs - Number(sentMs));
-    for (const [, madeMs] of text.matchAll(/\],"at":(\d+)\}\n\n/g)) this.pushedMs.push(Date.now() - Number(madeMs));
+    for (const [, sentMs] of event.matchAll(/"id":"bench-([\d.]+)"/g)) this.tookMs.push(nowMs - Number(sentMs));
+    const madeMs = /\],"at":(\d+)\}$/.exec(event)?.[1];
+    if (madeMs !== undefined) this.pushedMs.push(Date.now() - Number(madeMs));
   }
 }
 

@@ -160,6 +160,32 @@ test('the map and the timeline', async (t) => {
     await page.getByRole('button', { name: 'Close' }).click();
   });
 
+  await t.test('nor does it after a reload, when all is read anew', async () => {
+    const nowS = Date.now() / 1_000;
+    const send = (id: string, seq: number, s: number, lat: number, replay: boolean): Promise<void> => {
+      const sink = { v: 1, epoch: EPOCH, seq, ...(replay && { replay }) };
+      return world.publish('wardragon/drones', drone(id, { observed_at: nowS + s, lat, lon: -71.3, sink }));
+    };
+    await send('drone-read-anew', 6, -20, 42.5, false);
+    await send('drone-read-anew', 7, -10, 42.7, true);
+    await send('drone-read-anew', 8, -5, 42.8, true);
+    await send('drone-of-a-replay', 9, -5, 42.9, true);
+    await eventually('all are stored', async () => {
+      const { tracks } = await world.json<{ tracks: object[] }>('/api/tracks?id=drone-of-a-replay');
+      return tracks.length === 1;
+    });
+    await page.reload();
+    await line(page, 'read-anew').click();
+    await eventually('its place', async () => /^42\.\d/.test(await fact(page, 'position').innerText()));
+    await page.waitForTimeout(1_200);
+    assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
+    await page.getByRole('button', { name: 'Close' }).click();
+    // What nothing else tells of is there all the same.
+    await line(page, 'of-a-replay').click();
+    await eventually('its place', async () => (await fact(page, 'position').innerText()).startsWith('42.90000'));
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
   await t.test('filters by kind, by kit and by text', async () => {
     await page.getByLabel('Drones').uncheck();
     await eventually('no drone is listed', async () => (await page.locator('.track[data-kind="drone"]').count()) === 0);
@@ -251,6 +277,7 @@ test('the map and the timeline', async (t) => {
     await page.getByText(/\d+ drone.*at most \d/).waitFor();
     await page.getByText(/that filled one/).waitFor();
     await page.locator('tr[data-what="gap"]').filter({ hasText: 'wardragon-STOCK1' }).waitFor();
+    await page.locator('tr[data-what="filled"]').filter({ hasText: 'wardragon-STOCK1' }).waitFor();
     for (const colorScheme of ['dark', 'light'] as const) {
       await isReadable(page, colorScheme, `timeline-${colorScheme}`);
     }

@@ -94,12 +94,13 @@ const ANALYTICS = readFileSync(join(import.meta.dirname, '../fixtures/analytics-
 const SHAPE = {
   columns: `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
     WHERE table_name IN ('kits', 'drones', 'signals', 'system_health', 'audit_log')
-      AND column_name NOT IN ('extra', 'sink_epoch', 'sink_seq', 'observed_raw', 'uid')
+      AND column_name NOT IN ('extra', 'sink_epoch', 'sink_seq', 'sink_replay', 'observed_raw', 'uid')
     ORDER BY table_name, ordinal_position`,
   constraints: `SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
     WHERE conrelid::regclass::text IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') ORDER BY conname`,
   indexes: `SELECT indexname, indexdef FROM pg_indexes
-    WHERE tablename IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') ORDER BY indexname`,
+    WHERE tablename IN ('kits', 'drones', 'signals', 'system_health', 'audit_log') AND indexname NOT LIKE 'ingest\\_%'
+    ORDER BY indexname`,
 };
 
 suite('PostgreSQL: a database of WarDragon Analytics', () => {
@@ -128,7 +129,7 @@ suite('PostgreSQL: a database of WarDragon Analytics', () => {
     );
     ok(added.length > 50);
     deepEqual(
-      added.filter((name) => !/^ingest_|\.(extra|sink_epoch|sink_seq|observed_raw|uid)$/.test(name)),
+      added.filter((name) => !/^ingest_|\.(extra|sink_epoch|sink_seq|sink_replay|observed_raw|uid)$/.test(name)),
       [],
     );
     await harness.open();
@@ -245,7 +246,7 @@ suite('PostgreSQL: what a commit looks up', () => {
       [
         TABLE_PLANS.drones.updateRows,
         BY_TIME,
-        ['0', '9000000000000000', `{${KIT}}`, '{drone-1}', '{0}', ...Array<string>(48).fill('{}')],
+        ['0', '9000000000000000', `{${KIT}}`, '{drone-1}', '{0}', ...Array<string>(49).fill('{}')],
       ],
     ];
     const client = new Client({ connectionString: harness.url });

@@ -23,7 +23,7 @@ async function newHarness(t: TestContext): Promise<PostgresHarness> {
 const catalogueOf = ({ query }: PostgresHarness): Promise<Catalogue> => readTimescaleCatalogue(query);
 
 /** Columns, tables, indexes and the like that only we have. */
-const OURS = /^ingest_|\.(extra|sink_epoch|sink_seq|observed_raw|uid)$/;
+const OURS = /^ingest_|\.(extra|sink_epoch|sink_seq|sink_replay|observed_raw|uid)$/;
 /** What of Analytics we do not make: nothing of ours reads or writes it. */
 const THEIRS = /^(audit_log|idx_audit_log|active_threats|multi_kit_detections|security_alerts|calculate_distance_m)/;
 

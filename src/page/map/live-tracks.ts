@@ -47,7 +47,7 @@ export class LiveTracks {
     try {
       const { tracks, signals, cut } = await readSnapshot(this.api, { from: fromMs }, MAX_TRAIL);
       for (const track of tracks) addTrack(this.tracks, track);
-      for (const signal of signals) this.tracks.add(signalSighting(signal, false));
+      for (const signal of signals) this.tracks.add(signalSighting(signal, signal.late));
       this.cut = cut;
       this.tracksProblem = null;
       this.isReading = false;

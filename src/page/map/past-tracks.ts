@@ -61,7 +61,8 @@ export class PastTracks {
         Promise.all(kitIds.map((kitId) => this.readKit(kitId, range, asking.signal))),
       ]);
       const then = new Tracks();
-      for (const track of tracks) addTrack(then, track);
+      // Of the past, the newest that is known by now.
+      for (const track of tracks) addTrack(then, { ...track, late: false });
       for (const signal of signals) then.add(signalSighting(signal, false));
       this.tracks = then;
       this.setKits(kitIds, healths);

@@ -56,14 +56,16 @@ export function signalSighting(signal: Signal, late: boolean): Sighting {
 }
 
 /** One of a snapshot: where it is, where it was, who heard it. */
-export function addTrack(tracks: Tracks, { kind, id, latest, path, heard_by: heardBy }: TrackAnswer): void {
-  const track = tracks.add(trackSighting(kind, id, latest, false));
+export function addTrack(tracks: Tracks, { kind, id, latest, late, live, path, heard_by: heardBy }: TrackAnswer): void {
+  // First what is present: a late one that came before it would lend it its place.
+  if (live !== null) tracks.add(trackSighting(kind, id, live, false));
+  const track = tracks.add(trackSighting(kind, id, latest, late));
   tracks.addTrail(track, path.map(trailPoint));
   for (const heard of heardBy) tracks.addHeard(track, heardOf(heard));
 }
 
-function trailPoint([atMs, lat, lon]: PathPoint) {
-  return { atMs, world: toWorld(lat, lon), replay: false };
+function trailPoint([atMs, lat, lon, , , replay]: PathPoint) {
+  return { atMs, world: toWorld(lat, lon), replay };
 }
 
 function heardOf({ kit_id, last_at, rssi }: Heard) {

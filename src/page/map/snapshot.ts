@@ -1,8 +1,7 @@
 // What was heard in a time range, as far as one answer has it: drones asked for by themselves, so that busy aircraft do not
 // push the one drone out.
 
-import type { Track } from '../../schema/web/answers.js';
-import type { Signal } from '../../schema/web/shapes.js';
+import type { SignalList, Track } from '../../schema/web/answers.js';
 import type { Api } from '../api.js';
 
 /** Of each kind. */
@@ -10,7 +9,7 @@ const LIMIT = 500;
 
 export interface Snapshot {
   readonly tracks: readonly Track[];
-  readonly signals: readonly Signal[];
+  readonly signals: SignalList['signals'];
   /** What is not all there, in words; '' when it is. */
   readonly cut: string;
 }

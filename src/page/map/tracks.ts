@@ -103,7 +103,8 @@ export class Tracks {
   addTrail(track: Track, points: readonly TrailPoint[]): void {
     for (const point of points) insert(track.trail, point);
     // Its newest packet had no position.
-    if (track.present !== null) track.world ??= track.trail.at(-1)?.world ?? null;
+    const isPresent = track.trail.findLast(({ replay }) => !replay) ?? track.trail.at(-1);
+    if (track.present !== null) track.world ??= isPresent?.world ?? null;
   }
 
   /** Of each kit the strongest, and when it heard it last. */

@@ -5,8 +5,6 @@ export interface HistoryView {
   readonly fromMs: number;
   readonly toMs: number;
   readonly stepMs: number;
-  /** Since when the server knows what came late, and how long it took. */
-  readonly measuredFromMs: number | null;
   /** The oldest first. */
   readonly buckets: readonly Bucket[];
   readonly loaded: boolean;

@@ -36,7 +36,6 @@ export class History {
       fromMs: toMs - this.hours * HOUR_MS,
       toMs,
       stepMs: MINUTE_S * 1_000,
-      measuredFromMs: null,
       buckets: [],
       loaded: false,
       problem: null,
@@ -69,10 +68,10 @@ export class History {
     const minutes = this.hours * 60 * Math.max(1, this.fleet.fleet.value.kits.length);
     const step = STEPS.find(([cells]) => minutes <= cells)?.[1] ?? MINUTE_S;
     try {
-      const { buckets, step_s, measured_from } = await this.api.timeline({ from: fromMs, to: toMs, step });
+      const { buckets, step_s } = await this.api.timeline({ from: fromMs, to: toMs, step });
       this.buckets.clear();
       for (const bucket of buckets) this.buckets.set(keyOf(bucket), bucket);
-      const known = { stepMs: step_s * 1_000, measuredFromMs: Date.parse(measured_from), loaded: true, problem: null };
+      const known = { stepMs: step_s * 1_000, loaded: true, problem: null };
       this.view.set({ ...this.view.value, ...known, fromMs, toMs, buckets });
     } catch (thrown: unknown) {
       this.view.set({ ...this.view.value, problem: toMessage(thrown) });

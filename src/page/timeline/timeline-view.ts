@@ -101,7 +101,7 @@ export class TimelineView implements View {
     setText(this.rateWords, rateWords(sums, rates));
     const latency = latencies(view, kitId);
     this.latency.show(latency.times, [latency.p50, latency.max]);
-    setText(this.latencyWords, latencyWords(latency, view));
+    setText(this.latencyWords, latencyWords(latency));
     this.renderLanes(view, kitId);
   }
 
@@ -170,12 +170,11 @@ function rateWords(sums: ReturnType<typeof totals>, { times, series }: Rates): s
   return `${parts}; at most ${number(most)} a minute, at ${clock(at)}`;
 }
 
-function latencyWords({ p50, max }: Latencies, { measuredFromMs }: HistoryView): string {
+function latencyWords({ p50, max }: Latencies): string {
   const known = max.filter((one) => one !== null);
-  if (known.length === 0) return 'None measured yet: this server measures from its start on.';
+  if (known.length === 0) return 'Of nothing here is known how long it took.';
   const last = p50.findLast((one) => one !== null) ?? null;
-  const since = measuredFromMs === null ? '' : `, measured since ${clock(measuredFromMs)}`;
-  return `Lately ${latency(last)}, at worst ${latency(Math.max(...known))}${since}; by the clocks of kit and server.`;
+  return `Lately ${latency(last)}, at worst ${latency(Math.max(...known))}; by the clocks of kit and server.`;
 }
 
 /** What takes longer than a second nobody wants in thousandths. */

@@ -144,8 +144,11 @@ export const kitHealthSeries = z.object({
 });
 export type KitHealthSeries = z.infer<typeof kitHealthSeries>;
 
-/** [epoch milliseconds, latitude, longitude, metres, degrees]. */
-export const pathPoint = z.tuple([z.number(), z.number(), z.number(), number, number]);
+/** A replay brought it: it tells of the past, and was not known at the time. */
+const late = z.boolean();
+
+/** [epoch milliseconds, latitude, longitude, metres, degrees, late]. */
+export const pathPoint = z.tuple([z.number(), z.number(), z.number(), number, number, late]);
 export type PathPoint = z.infer<typeof pathPoint>;
 
 export const heard = z.object({
@@ -166,6 +169,10 @@ export const track = z.object({
   /** Rows in the range. */
   points: count,
   latest: trackState,
+  /** Of `latest`. */
+  late,
+  /** Where `latest` is late, the newest in the range that is not; else null, or when there is none. */
+  live: trackState.nullable(),
   heard_by: z.array(heard),
   path: z.array(pathPoint),
 });
@@ -176,7 +183,12 @@ const ofRange = { from: time, to: time };
 export const trackList = z.object({ ...ofRange, event_id: text, tracks: z.array(track), next: text });
 export type TrackList = z.infer<typeof trackList>;
 
-export const signalList = z.object({ ...ofRange, event_id: text, signals: z.array(signal), next: text });
+export const signalList = z.object({
+  ...ofRange,
+  event_id: text,
+  signals: z.array(signal.extend({ late })),
+  next: text,
+});
 export type SignalList = z.infer<typeof signalList>;
 
 export const bucket = z.object({
@@ -185,9 +197,9 @@ export const bucket = z.object({
   kit_id: z.string(),
   kind,
   messages: count,
-  /** Of those, brought by a replay since `measured_from`. */
+  /** Of those, brought by a replay. */
   late: count,
-  /** Of live messages, from detection to commit, since `measured_from`. */
+  /** Of the others, from detection to the database; null when there are none, or nobody noted it. */
   latency_ms: z.object({ p50: z.number(), max: z.number() }).nullable(),
 });
 export type Bucket = z.infer<typeof bucket>;
@@ -195,7 +207,6 @@ export type Bucket = z.infer<typeof bucket>;
 export const timeline = z.object({
   ...ofRange,
   step_s: count,
-  measured_from: time,
   buckets: z.array(bucket),
 });
 export type Timeline = z.infer<typeof timeline>;

@@ -1,5 +1,6 @@
 // The commit of a batch, step by step, the same on every database (server/store.ts says what it promises).
 import { noCounts } from '../counts.js';
+import { minutesOf } from '../minutes.js';
 import type { Batch, CommitCounts, CommitResult, Observation, Reject } from '../store.js';
 import { contacted, kitIdsOf, polledKitsOf } from './contacts.js';
 import { LedgerBook, streamsOf } from './ledger-book.js';
@@ -40,6 +41,7 @@ export async function commitBatch(tx: Transaction, batch: Batch, nowUs: number, 
     else stored.push(observation);
   }
   await writeStates(tx, states.changed());
+  if (stored.length > 0) await tx.addMinutes(minutesOf(stored, nowUs / 1_000));
   const rejects = await writeRejects(tx, book, batch.rejects, counts);
 
   await takeReports(tx, book, heard, streams, nowUs);

@@ -1,5 +1,5 @@
-// WarDragon Analytics' indexes, under its names: what its web UI and Grafana boards are quick with. And one of ours.
-import { IS_UNTIMED } from './tables.js';
+// WarDragon Analytics' indexes, under its names: what its web UI and Grafana boards are quick with. And some of ours.
+import { IS_UNTIMED, TABLES } from './tables.js';
 
 export interface Index {
   readonly name: string;
@@ -117,4 +117,11 @@ export function indexUntimed(): readonly string[] {
       where: `twin IS NOT NULL AND ${IS_UNTIMED}`,
     }),
   ];
+}
+
+/** Of the rows that another program wrote, which are none or few: its timeline is counted when somebody looks. */
+export const IS_FOREIGN = 'observed_raw IS NULL';
+
+export function indexForeign(): readonly string[] {
+  return TABLES.map((table) => createIndex({ name: `ingest_foreign_${table}`, table, on: 'time', where: IS_FOREIGN }));
 }

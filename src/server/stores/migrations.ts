@@ -8,6 +8,7 @@ import { indexUntimed } from './indexes.js';
 import type { Query } from './postgres-pool.js';
 import {
   makePostgresClockOffset,
+  makePostgresMinutes,
   makePostgresReceivers,
   makePostgresRefresh,
   makePostgresReports,
@@ -18,6 +19,7 @@ import {
 } from './postgres-schema.js';
 import {
   sqliteClockOffset,
+  sqliteMinutes,
   sqliteReceivers,
   sqliteReports,
   sqliteStored,
@@ -87,6 +89,12 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the radios of the kits',
     postgres: makePostgresReceivers,
     sqlite: sqliteReceivers,
+  },
+  {
+    version: 10,
+    name: 'what came in each minute, and what a replay brought',
+    postgres: makePostgresMinutes,
+    sqlite: sqliteMinutes,
   },
 ];
 

@@ -1,6 +1,15 @@
 // Every statement on PostgreSQL. One that looks rows up takes them as one JSON array ($1), and OFFSET 0 keeps the planner
 // from doing anything but going by index; one that adds rows takes an array per column, which is read faster.
-import { type ColumnType, DATA_TABLES, type DataTable, IS_UNTIMED, type TableName, valueColumns } from './tables.js';
+import { MINUTE_COLUMNS, PUT_MINUTES, typeOfMinute } from './minutes-table.js';
+import {
+  type ColumnType,
+  DATA_TABLES,
+  type DataTable,
+  IS_UNTIMED,
+  REPLAYED,
+  type TableName,
+  valueColumns,
+} from './tables.js';
 
 export const POSTGRES_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'text',
@@ -119,6 +128,10 @@ export const UPDATE_KEYS = `
   UPDATE ingest_keys k SET time_us = r."timeUs", part = r.part, epoch = r.epoch, seq = r.seq
   FROM ${rowsOf(NEW_KEY_COLUMNS)} WHERE ${SAME_THING} AND k.key_us = r."keyUs"`;
 
+export const ADD_MINUTES = `
+  ${PUT_MINUTES.into} SELECT * FROM ${rowsOf(MINUTE_COLUMNS.map((name) => `${name} ${typeOfMinute(name)}`).join(', '))}
+  ${PUT_MINUTES.onConflict}`;
+
 export const INSERT_REJECTS = `
   INSERT INTO ingest_rejects (received, topic, kit_id, kind, epoch, seq, reason, detail, payload, digest)
   SELECT ${timeOf('r."receivedUs"')}, r.topic, r."kitId", r.kind, r.epoch, r.seq, r.reason, r.detail,
@@ -155,6 +168,8 @@ function plansOf(table: DataTable): TablePlans {
   const places = rowsOf('"kitId" text, part text, "timeUs" bigint');
   const names = valueColumns(table).map(({ name }) => name);
   const news = names.map((name) => `new_${name}`);
+  // One copy that came as it happened is enough, whichever of them the row shows.
+  const states = names.map((name) => (name === REPLAYED ? `d.${name} AND new_${name}` : `new_${name}`));
   const types = valueColumns(table).map(({ type }) => POSTGRES_TYPES[type]);
   return {
     occupied: `
@@ -170,7 +185,7 @@ function plansOf(table: DataTable): TablePlans {
     // $1 to $4 bound them all: of a hypertable, the other chunks are not opened, and of a compressed chunk no more is
     // unpacked than the segments of these kits and drones.
     updateRows: `
-      UPDATE ${table.name} d SET (time, ${names.join(', ')}) = ROW(${timeOf('r.time_us')}, ${news.join(', ')})
+      UPDATE ${table.name} d SET (time, ${names.join(', ')}) = ROW(${timeOf('r.time_us')}, ${states.join(', ')})
       FROM ${columnsOf(5, 'integer', 'bigint', 'text', 'text', 'bigint', ...types)}
         AS r(n, from_us, from_part, kit_id, time_us, ${news.join(', ')})
       WHERE d.time = ${timeOf('r.from_us')} AND d.kit_id = r.kit_id${wasPart}
@@ -206,6 +221,9 @@ export const pruneRows = (table: TableName): string => `
 export const PRUNE_KEYS = `
   DELETE FROM ingest_keys WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM ingest_keys WHERE kind = ANY ($3) AND time_us < $1 LIMIT $2)) RETURNING 1`;
+export const PRUNE_MINUTES = `
+  DELETE FROM ingest_minutes WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ingest_minutes WHERE kind = ANY ($3) AND minute_s < $1 LIMIT $2)) RETURNING 1`;
 export const PRUNE_OLD_REJECTS = `
   DELETE FROM ingest_rejects WHERE id IN (
     SELECT id FROM ingest_rejects WHERE received < ${timeOf('$1::bigint')} LIMIT $2) RETURNING 1`;

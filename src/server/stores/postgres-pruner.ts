@@ -27,6 +27,10 @@ export class PostgresPruner implements Pruner {
     return (await this.pool.query(plans.PRUNE_KEYS, [beforeUs, limit, kinds])).length;
   }
 
+  async minutes(kinds: readonly Kind[], beforeS: number, limit: number): Promise<number> {
+    return (await this.pool.query(plans.PRUNE_MINUTES, [beforeS, limit, kinds])).length;
+  }
+
   async oldRejects(beforeUs: number, limit: number): Promise<number> {
     return (await this.pool.query(plans.PRUNE_OLD_REJECTS, [beforeUs, limit])).length;
   }

@@ -1,8 +1,18 @@
 // The statements that make our tables in PostgreSQL, or add what an existing database of WarDragon Analytics lacks.
-import { createIndex, INDEXES, indexUntimed } from './indexes.js';
+import { createIndex, INDEXES, indexForeign, indexUntimed } from './indexes.js';
+import { COUNT_MINUTES, createMinutes } from './minutes-table.js';
 import { COLUMNS, POSTGRES_TYPES } from './postgres-plans.js';
 import type { Query } from './postgres-pool.js';
-import { type Column, DATA_TABLES, type DataTable, KITS, keyColumns, valueColumns } from './tables.js';
+import {
+  type Column,
+  DATA_TABLES,
+  type DataTable,
+  KITS,
+  keyColumns,
+  REPLAYED,
+  TABLES,
+  valueColumns,
+} from './tables.js';
 
 // Uniqueness lives in this plain table: on a hypertable a unique index must contain `time`, and a row's time may move.
 const INGEST_KEYS = `
@@ -108,6 +118,13 @@ const INGEST_RECEIVERS = `
 /** The kits' radios, as they last were. */
 export async function makePostgresReceivers(query: Query): Promise<void> {
   await query(INGEST_RECEIVERS);
+}
+
+/** Rows of before are counted, and nothing else is known of them. */
+export async function makePostgresMinutes(query: Query): Promise<void> {
+  for (const table of TABLES) await query(`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${REPLAYED} boolean`);
+  await query(createMinutes({ text: 'text', whole: 'bigint' }));
+  for (const statement of [...indexForeign(), COUNT_MINUTES]) await query(statement);
 }
 
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {

@@ -1,5 +1,7 @@
 // A commit's operations on PostgreSQL: one statement each, however many rows.
 
+import type { Minute } from '../minutes.js';
+import { toMinuteRow } from './minutes-table.js';
 import { toArrays } from './postgres-arrays.js';
 import * as plans from './postgres-plans.js';
 import type { Query } from './postgres-pool.js';
@@ -107,6 +109,10 @@ export class PostgresTransaction implements Transaction {
 
   async updateKeys(rows: readonly KeyRow[]): Promise<void> {
     await this.send(plans.UPDATE_KEYS, rows.map(fromKeyRow));
+  }
+
+  async addMinutes(minutes: readonly Minute[]): Promise<void> {
+    await this.send(plans.ADD_MINUTES, minutes.map(toMinuteRow));
   }
 
   async occupied(table: TableName, from: readonly Place[], spanUs: number): Promise<Place[]> {

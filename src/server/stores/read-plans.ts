@@ -2,6 +2,7 @@
 import { HEALTH_COLUMNS, SIGNAL_COLUMNS, TRACK_COLUMNS } from '../../schema/web/shapes.js';
 import type {
   RejectsOf,
+  RowOf,
   SignalFilter,
   SignalKey,
   Thing,
@@ -10,7 +11,10 @@ import type {
   TrackFilter,
   TrackKey,
 } from '../reads.js';
+import { IS_FOREIGN } from './indexes.js';
+import { P50, SUMS } from './minutes-table.js';
 import { Binder, type Dialect, type ReadValue } from './read-dialect.js';
+import { REPLAYED } from './tables.js';
 
 export interface Plan {
   readonly sql: string;
@@ -18,6 +22,9 @@ export interface Plan {
 }
 
 const KIND = "CASE d.track_type WHEN 'aircraft' THEN 'aircraft' ELSE 'drone' END";
+
+/** Of other programs' rows nobody knows: they are taken as of then. */
+const isLate = (alias: string): string => `coalesce(${alias}.${REPLAYED}, false)`;
 
 const of = (alias: string, columns: readonly string[]): string => columns.map((name) => `${alias}.${name}`).join(', ');
 
@@ -61,17 +68,18 @@ export class ReadPlans {
       const where = tracks(bind, filter);
       const behind = after === null ? '' : `HAVING ${behindThing(bind, after)}`;
       return `SELECT ${KIND} AS kind, d.drone_id AS id, ${this.dialect.iso('min(d.time)')} AS first_at,
-          ${this.dialect.iso('max(d.time)')} AS last_at, count(*) AS points
+          ${this.dialect.iso('max(d.time)')} AS last_at,
+          ${this.dialect.iso(`max(d.time) FILTER (WHERE NOT ${isLate('d')})`)} AS live_at, count(*) AS points
         FROM drones d WHERE ${where} GROUP BY ${KIND}, d.drone_id ${behind}
         ORDER BY max(d.time) DESC, d.drone_id, ${KIND} LIMIT ${bind.whole(limit)}`;
     });
   }
 
-  latest(things: readonly Thing[], filter: TrackFilter): Plan {
+  rowsAt(wanted: readonly RowOf[], filter: TrackFilter): Plan {
     return this.plan((bind) => {
-      const wanted = things.map(({ id, kind, last_at }) => [bind.value(id), bind.value(kind), bind.instant(last_at)]);
-      return `${listed('id, kind, last', wanted)} SELECT ${KIND} AS kind, d.drone_id AS id, ${this.track()}
-        FROM v JOIN drones d ON d.drone_id = v.id AND d.time = v.last AND ${KIND} = v.kind
+      const rows = wanted.map(({ id, kind, time }) => [bind.value(id), bind.value(kind), bind.instant(time)]);
+      return `${listed('id, kind, time', rows)} SELECT ${KIND} AS kind, d.drone_id AS id, ${this.track()}
+        FROM v JOIN drones d ON d.drone_id = v.id AND d.time = v.time AND ${KIND} = v.kind
         WHERE ${tracks(bind, closed(filter))}`;
     });
   }
@@ -92,8 +100,8 @@ export class ReadPlans {
         return [bind.value(id), bind.value(kind), bind.whole(Math.max(1, Math.ceil(rows / points)))];
       });
       return `${listed('id, kind, step', wanted)}
-        SELECT p.kind, p.id, ${this.dialect.iso('p.time')} AS time, p.lat, p.lon, p.alt, p.heading FROM (
-          SELECT v.kind, v.id, v.step, d.time, d.lat, d.lon, d.alt, d.heading,
+        SELECT p.kind, p.id, ${this.dialect.iso('p.time')} AS time, p.lat, p.lon, p.alt, p.heading, p.late FROM (
+          SELECT v.kind, v.id, v.step, d.time, d.lat, d.lon, d.alt, d.heading, ${isLate('d')} AS late,
             row_number() OVER (PARTITION BY v.kind, v.id ORDER BY d.time DESC) - 1 AS n
           FROM v JOIN drones d ON d.drone_id = v.id AND ${KIND} = v.kind
           WHERE ${tracks(bind, filter)} AND d.lat IS NOT NULL AND d.lon IS NOT NULL) p
@@ -122,7 +130,8 @@ export class ReadPlans {
   signals(filter: SignalFilter, limit: number, after: SignalKey | null): Plan {
     return this.plan((bind) => {
       const behind = after === null ? '' : ` AND ${behindSignal(bind, after)}`;
-      return `SELECT ${this.dialect.iso('s.time')} AS time, s.kit_id, ${of('s', SIGNAL_COLUMNS)} FROM signals s
+      return `SELECT ${this.dialect.iso('s.time')} AS time, s.kit_id, ${of('s', SIGNAL_COLUMNS)}, ${isLate('s')} AS late
+        FROM signals s
         WHERE ${signalsOf(bind, filter)}${behind} ORDER BY s.time DESC, s.kit_id, s.freq_mhz LIMIT ${bind.whole(limit)}`;
     });
   }
@@ -136,13 +145,27 @@ export class ReadPlans {
 
   buckets(range: TimeRange, stepS: number, kitId: string | undefined, limit: number): Plan {
     return this.plan((bind) => {
-      const counted = (table: string, kind: string): string => `
-        SELECT ${this.dialect.seconds('d.time')} / ${bind.whole(stepS)} AS step, d.kit_id, ${kind} AS kind, count(*) AS messages
-        FROM ${table} d WHERE ${inRange(bind, 'd', range)}${kitId === undefined ? '' : ` AND d.kit_id = ${bind.value(kitId)}`}
-        GROUP BY 1, 2, 3`;
-      const all = [counted('drones', KIND), counted('signals', "'signal'"), counted('system_health', "'system'")];
-      return `SELECT step * ${bind.whole(stepS)} AS at, kit_id, kind, messages FROM (${all.join(' UNION ALL ')}) c
-        ORDER BY step, kit_id, kind LIMIT ${bind.whole(limit)}`;
+      const ofKit = (alias: string): string =>
+        kitId === undefined ? '' : ` AND ${alias}.kit_id = ${bind.value(kitId)}`;
+      const counted = `
+        SELECT m.minute_s AS at, m.kit_id, m.kind, ${of('m', [...SUMS, 'longest_ms'])} FROM ingest_minutes m
+        WHERE m.minute_s >= ${bind.whole(minuteOf(range.from))} AND m.minute_s < ${bind.whole(secondsOf(range.to))}${ofKit('m')}`;
+      // Of what another program wrote nothing is known but that it is there.
+      const foreign = (table: string, kind: string): string => `
+        SELECT ${this.dialect.seconds('d.time')}, d.kit_id, ${kind}, 1, ${[...SUMS.slice(1), 0].map(() => '0').join(', ')}
+        FROM ${table} d WHERE d.${IS_FOREIGN} AND ${inRange(bind, 'd', range)}${ofKit('d')}`;
+      const every = [
+        counted,
+        foreign('drones', KIND),
+        foreign('signals', "'signal'"),
+        foreign('system_health', "'system'"),
+      ];
+      const sums = SUMS.map((name) => `CAST(sum(${name}) AS bigint) AS ${name}`);
+      return `SELECT at, kit_id, kind, messages, late, longest_ms, ${P50} AS p50 FROM (
+          SELECT at / ${bind.whole(stepS)} * ${bind.whole(stepS)} AS at, kit_id, kind, ${sums.join(', ')},
+            max(longest_ms) AS longest_ms
+          FROM (${every.join(' UNION ALL ')}) c GROUP BY 1, 2, 3) s
+        ORDER BY at, kit_id, kind LIMIT ${bind.whole(limit)}`;
     });
   }
 
@@ -166,7 +189,7 @@ export class ReadPlans {
   }
 
   private track(): string {
-    return `${this.dialect.iso('d.time')} AS time, d.kit_id, ${of('d', TRACK_COLUMNS)}`;
+    return `${this.dialect.iso('d.time')} AS time, d.kit_id, ${of('d', TRACK_COLUMNS)}, ${isLate('d')} AS late`;
   }
 
   private plan(write: (bind: Binder) => string): Plan {
@@ -231,6 +254,14 @@ function behindSignal(bind: Binder, { time, kit_id, freq_mhz }: SignalKey): stri
   const sameTime = `s.time = ${bind.instant(time)}`;
   const later = `(s.kit_id, s.freq_mhz) > (${bind.value(kit_id)}, ${bind.real(freq_mhz)})`;
   return `(s.time < ${bind.instant(time)} OR (${sameTime} AND ${later}))`;
+}
+
+function secondsOf(iso: string): number {
+  return Math.ceil(Date.parse(iso) / 1_000);
+}
+
+function minuteOf(iso: string): number {
+  return Math.floor(Date.parse(iso) / 60_000) * 60;
 }
 
 /** Rows to join with. */

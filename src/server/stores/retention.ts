@@ -24,6 +24,7 @@ export interface Pruner {
   dropChunks(table: TableName, beforeUs: number): Promise<boolean>;
   rows(table: TableName, beforeUs: number, limit: number): Promise<number>;
   keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number>;
+  minutes(kinds: readonly Kind[], beforeS: number, limit: number): Promise<number>;
   oldRejects(beforeUs: number, limit: number): Promise<number>;
   surplusRejects(kept: number, limit: number): Promise<number>;
 }
@@ -37,6 +38,7 @@ export async function prune(pruner: Pruner, nowUs: number): Promise<number> {
     if (!inChunks) gone += await inSlices((limit) => pruner.rows(table, beforeUs, limit));
     // The keys after their rows: a key that is gone too early would let its observation in twice.
     await inSlices((limit) => pruner.keys(KINDS_OF[table], beforeUs, limit));
+    await inSlices((limit) => pruner.minutes(KINDS_OF[table], Math.floor(beforeUs / 1e6), limit));
   }
   gone += await inSlices((limit) => pruner.oldRejects(nowUs - REJECT_DAYS * DAY_US, limit));
   gone += await inSlices((limit) => pruner.surplusRejects(MAX_REJECTS, limit));

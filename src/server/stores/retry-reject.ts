@@ -22,7 +22,8 @@ export async function storeRetried(
   for (const observation of observations) {
     if (isItself(reject, observation)) lastContactUs = await giveBack(tx, observation, nowUs);
   }
-  const batch = { observations, rejects: [], contacts: [], reports: [] };
+  const late = observations.map((observation) => ({ ...observation, replay: true as const }));
+  const batch = { observations: late, rejects: [], contacts: [], reports: [] };
   // Whoever tries again is no contact of the kit: its last one stays.
   const { counts } = await commitBatch(tx, batch, lastContactUs, false);
   const all = Object.values(counts);

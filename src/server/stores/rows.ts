@@ -4,7 +4,7 @@ import type { Kind } from '../../schema/kinds.js';
 import { toMicros } from '../../schema/time.js';
 import type { ColumnValue, Identity, Observation } from '../store.js';
 import type { ChangedState } from './states.js';
-import { type Column, DATA_TABLES, type DataTable, TABLE_OF, type TableName } from './tables.js';
+import { type Column, DATA_TABLES, type DataTable, REPLAYED, TABLE_OF, type TableName } from './tables.js';
 import type { DataRow, NaturalKey } from './transaction.js';
 
 const MAX_INTEGER = 2 ** 31 - 1;
@@ -53,7 +53,7 @@ function ownValues(
   { added }: DataTable,
   key: NaturalKey,
   identity: Identity | null,
-  { extra, foldWithinUs }: Observation,
+  { extra, foldWithinUs, replay }: Observation,
 ): ColumnValue[] {
   const own: Readonly<Record<string, ColumnValue>> = {
     // What folds by its content has a digest behind its name (server/times.ts).
@@ -62,6 +62,7 @@ function ownValues(
     sink_epoch: identity?.epoch ?? null,
     sink_seq: identity?.seq ?? null,
     observed_raw: key.keyUs,
+    [REPLAYED]: replay ?? null,
   };
   return added.map(({ name }) => own[name] ?? null);
 }

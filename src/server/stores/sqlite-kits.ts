@@ -58,6 +58,7 @@ const KEYS: Readonly<Record<KitTable, string>> = {
   ingest_reports: 'kit_id, epoch, kind',
   ingest_openings: 'kit_id',
   ingest_receivers: 'kit_id, name',
+  ingest_minutes: 'minute_s, kit_id, kind',
   ingest_ledger: 'kit_id, epoch, kind',
 };
 

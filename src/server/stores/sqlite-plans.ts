@@ -1,5 +1,6 @@
 // Every statement of the store on SQLite: one row each, prepared once.
-import { DATA_TABLES, type DataTable, IS_UNTIMED, type TableName, valueColumns } from './tables.js';
+import { MINUTE_COLUMNS, PUT_MINUTES } from './minutes-table.js';
+import { DATA_TABLES, type DataTable, IS_UNTIMED, REPLAYED, type TableName, valueColumns } from './tables.js';
 
 export const BEGIN = 'BEGIN IMMEDIATE';
 export const COMMIT = 'COMMIT';
@@ -58,6 +59,9 @@ export const INSERT_KEY = `
 export const UPDATE_KEY = `
   UPDATE ingest_keys SET time_us = ?, part = ?, epoch = ?, seq = ? WHERE ${THING} AND key_us = ?`;
 
+export const ADD_MINUTE = `
+  ${PUT_MINUTES.into} VALUES (${MINUTE_COLUMNS.map((name) => `:${name}`).join(', ')}) ${PUT_MINUTES.onConflict}`;
+
 export const INSERT_REJECT = `
   INSERT INTO ingest_rejects (received, topic, kit_id, kind, epoch, seq, reason, detail, payload, digest)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`;
@@ -78,10 +82,12 @@ export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
 function plansOf(table: DataTable): TablePlans {
   const samePart = table.part === null ? '' : ` AND ${table.part} = ?`;
   const names = ['time', 'kit_id', ...valueColumns(table).map(({ name }) => name)];
+  // One copy that came as it happened is enough, whichever of them the row shows.
+  const states = names.map((name) => (name === REPLAYED ? `${name} AND ?` : '?'));
   return {
     occupied: `SELECT time FROM ${table.name} WHERE time BETWEEN ? AND ? AND kit_id = ?${samePart}`,
     updateRow: `
-      UPDATE ${table.name} SET (${names.join(', ')}) = (${names.map(() => '?').join(', ')})
+      UPDATE ${table.name} SET (${names.join(', ')}) = (${states.join(', ')})
       WHERE time = ? AND kit_id = ?${samePart}`,
     insertRow: `INSERT INTO ${table.name} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
   };
@@ -108,6 +114,9 @@ export const pruneRows = (table: TableName): string =>
 export const PRUNE_KEYS = `
   DELETE FROM ingest_keys WHERE (kit_id, kind, thing, key_us) IN (
     SELECT kit_id, kind, thing, key_us FROM ingest_keys WHERE kind = ? AND time_us < ? LIMIT ?)`;
+export const PRUNE_MINUTES = `
+  DELETE FROM ingest_minutes WHERE (minute_s, kit_id, kind) IN (
+    SELECT minute_s, kit_id, kind FROM ingest_minutes WHERE kind = ? AND minute_s < ? LIMIT ?)`;
 export const PRUNE_OLD_REJECTS = `
   DELETE FROM ingest_rejects WHERE id IN (SELECT id FROM ingest_rejects WHERE received < ? LIMIT ?)`;
 export const PRUNE_SURPLUS_REJECTS = `

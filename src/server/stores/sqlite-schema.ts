@@ -1,7 +1,18 @@
 // The statements that make the same tables in SQLite: STRICT, so that a value of the wrong type is refused as in
 // PostgreSQL; times as ISO 8601 text with six decimals, booleans as 0 and 1, JSON as text.
-import { createIndex, INDEXES } from './indexes.js';
-import { type Column, type ColumnType, DATA_TABLES, type DataTable, KITS, keyColumns, valueColumns } from './tables.js';
+import { createIndex, INDEXES, indexForeign } from './indexes.js';
+import { COUNT_MINUTES, createMinutes } from './minutes-table.js';
+import {
+  type Column,
+  type ColumnType,
+  DATA_TABLES,
+  type DataTable,
+  KITS,
+  keyColumns,
+  REPLAYED,
+  TABLES,
+  valueColumns,
+} from './tables.js';
 
 const SQLITE_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'TEXT',
@@ -61,6 +72,17 @@ export function sqliteReceivers(): string[] {
       kit_id TEXT NOT NULL, name TEXT NOT NULL, enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)), state TEXT NOT NULL,
       last_message TEXT, messages INTEGER, errors INTEGER, dropped INTEGER, reported TEXT NOT NULL,
       PRIMARY KEY (kit_id, name)) STRICT, WITHOUT ROWID`,
+  ];
+}
+
+/** Rows of before are counted, and nothing else is known of them. */
+export function sqliteMinutes(hasColumn: (table: string, column: string) => boolean): string[] {
+  const lacking = TABLES.filter((table) => !hasColumn(table, REPLAYED));
+  return [
+    ...lacking.map((table) => `ALTER TABLE ${table} ADD COLUMN ${define({ name: REPLAYED, type: 'boolean' })}`),
+    `${createMinutes({ text: 'TEXT', whole: 'INTEGER' })} STRICT, WITHOUT ROWID`,
+    ...indexForeign(),
+    COUNT_MINUTES,
   ];
 }
 

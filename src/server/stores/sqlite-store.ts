@@ -162,9 +162,11 @@ class SqlitePruner implements Pruner {
   }
 
   async keys(kinds: readonly Kind[], beforeUs: number, limit: number): Promise<number> {
-    let deleted = 0;
-    for (const kind of kinds) deleted += await this.change(plans.PRUNE_KEYS, kind, beforeUs, limit - deleted);
-    return deleted;
+    return this.ofKinds(plans.PRUNE_KEYS, kinds, beforeUs, limit);
+  }
+
+  async minutes(kinds: readonly Kind[], beforeS: number, limit: number): Promise<number> {
+    return this.ofKinds(plans.PRUNE_MINUTES, kinds, beforeS, limit);
   }
 
   async oldRejects(beforeUs: number, limit: number): Promise<number> {
@@ -173,6 +175,12 @@ class SqlitePruner implements Pruner {
 
   async surplusRejects(kept: number, limit: number): Promise<number> {
     return this.change(plans.PRUNE_SURPLUS_REJECTS, kept, limit);
+  }
+
+  private async ofKinds(sql: string, kinds: readonly Kind[], before: number, limit: number): Promise<number> {
+    let deleted = 0;
+    for (const kind of kinds) deleted += await this.change(sql, kind, before, limit - deleted);
+    return deleted;
   }
 
   private change(sql: string, ...values: (string | number)[]): Promise<number> {

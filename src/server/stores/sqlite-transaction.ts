@@ -1,7 +1,9 @@
 // A commit's operations on SQLite, row by row: the database is in this process, so that a round trip costs nothing.
 import type { Kind } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
+import type { Minute } from '../minutes.js';
 import type { ColumnValue } from '../store.js';
+import { toMinuteRow } from './minutes-table.js';
 import type { SqliteDatabase } from './sqlite-database.js';
 import {
   microsOf,
@@ -148,6 +150,11 @@ export class SqliteTransaction implements Transaction {
   async updateKeys(rows: readonly KeyRow[]): Promise<void> {
     const update = this.db.statement(plans.UPDATE_KEY);
     for (const row of rows) update.run(...keyValues(row));
+  }
+
+  async addMinutes(minutes: readonly Minute[]): Promise<void> {
+    const add = this.db.statement(plans.ADD_MINUTE);
+    for (const minute of minutes) add.run(toMinuteRow(minute));
   }
 
   async occupied(table: TableName, from: readonly Place[], spanUs: number): Promise<Place[]> {

@@ -9,6 +9,7 @@ import type {
   Reads,
   RejectRow,
   RejectsOf,
+  RowOf,
   SignalFilter,
   SignalKey,
   SignalRow,
@@ -73,9 +74,9 @@ export class StoreReads implements Reads {
     return this.run<Thing>(this.plans.things(filter, limit, after));
   }
 
-  async latest(things: readonly Thing[], filter: TrackFilter): Promise<TrackRow[]> {
-    if (things.length === 0) return [];
-    return (await this.run<RawTrack>(this.plans.latest(things, filter))).map(toTrack);
+  async rowsAt(wanted: readonly RowOf[], filter: TrackFilter): Promise<TrackRow[]> {
+    if (wanted.length === 0) return [];
+    return (await this.run<RawTrack>(this.plans.rowsAt(wanted, filter))).map(toTrack);
   }
 
   async heardBy(things: readonly Thing[], range: TimeRange): Promise<HeardRow[]> {
@@ -83,7 +84,9 @@ export class StoreReads implements Reads {
   }
 
   async paths(things: readonly Thing[], filter: TrackFilter, points: number): Promise<PathRow[]> {
-    return things.length === 0 || points === 0 ? [] : this.run<PathRow>(this.plans.paths(things, filter, points));
+    if (things.length === 0 || points === 0) return [];
+    const rows = await this.run<Raw<PathRow, 'late'>>(this.plans.paths(things, filter, points));
+    return rows.map((row) => ({ ...row, late: Boolean(row.late) }));
   }
 
   async countTracks(filter: TrackFilter, atMost: number): Promise<number> {
@@ -95,16 +98,19 @@ export class StoreReads implements Reads {
   }
 
   async signals(filter: SignalFilter, limit: number, after: SignalKey | null): Promise<SignalRow[]> {
-    const rows = await this.run<Raw<SignalRow, 'extra'>>(this.plans.signals(filter, limit, after));
-    return rows.map((row) => ({ ...row, extra: toJson(row.extra) }));
+    const rows = await this.run<Raw<SignalRow, 'extra' | 'late'>>(this.plans.signals(filter, limit, after));
+    return rows.map((row) => ({ ...row, extra: toJson(row.extra), late: Boolean(row.late) }));
   }
 
   async countSignals(filter: SignalFilter, atMost: number): Promise<number> {
     return (await this.run<{ n: number }>(this.plans.countSignals(filter, atMost)))[0]?.n ?? 0;
   }
 
-  buckets(range: TimeRange, stepS: number, kitId: string | undefined, limit: number): Promise<BucketRow[]> {
-    return this.run<BucketRow>(this.plans.buckets(range, stepS, kitId, limit));
+  async buckets(range: TimeRange, stepS: number, kitId: string | undefined, limit: number): Promise<BucketRow[]> {
+    const rows = await this.run<RawBucket>(this.plans.buckets(range, stepS, kitId, limit));
+    return rows.map(({ p50, longest_ms: max, ...row }) => {
+      return { ...row, latency_ms: p50 === null ? null : { p50: Math.min(p50, max), max } };
+    });
   }
 
   rejects(of: RejectsOf, limit: number, before: number | null): Promise<RejectRow[]> {
@@ -134,14 +140,15 @@ interface StoredKit extends Pick<Kit, 'name' | 'location' | 'source' | 'status'>
 }
 
 type RawHealth = Raw<HealthRow, 'gps_fix'>;
-type RawTrack = Raw<TrackRow, 'extra'>;
+type RawTrack = Raw<TrackRow, 'extra' | 'late'>;
+type RawBucket = Omit<BucketRow, 'latency_ms'> & { readonly p50: number | null; readonly longest_ms: number };
 
 function toHealth(row: RawHealth): HealthRow {
   return { ...row, gps_fix: row.gps_fix === null ? null : Boolean(row.gps_fix) };
 }
 
 function toTrack(row: RawTrack): TrackRow {
-  return { ...row, extra: toJson(row.extra) };
+  return { ...row, extra: toJson(row.extra), late: Boolean(row.late) };
 }
 
 function toJson(value: unknown): JsonObject | null {

@@ -40,8 +40,16 @@ const oneOf = (name: string, ...values: string[]): Column => ({
 });
 const percent = (name: string): Column => ({ name, type: 'real', check: `${name} >= 0 AND ${name} <= 100` });
 
+/** True of a row that only replays have told of; null of any other. */
+export const REPLAYED = 'sink_replay';
+
 /** The identity of the state a row shows, the kit's own time in microseconds, and the fields without a column. */
-const OURS = [...of('json', 'extra'), ...of('text', 'sink_epoch'), ...of('bigint', 'sink_seq', 'observed_raw')];
+const OURS = [
+  ...of('json', 'extra'),
+  ...of('text', 'sink_epoch'),
+  ...of('bigint', 'sink_seq', 'observed_raw'),
+  ...of('boolean', REPLAYED),
+];
 
 export const KITS: readonly Column[] = [
   { name: 'kit_id', type: 'text', required: true },

@@ -1,6 +1,7 @@
 // What one batch needs of a database: the few bulk operations in which the commit is written, once for both.
 import type { Kind } from '../../schema/kinds.js';
 import type { Range } from '../../schema/ranges.js';
+import type { Minute } from '../minutes.js';
 import type { ColumnValue, Identity, Receiver, Reject, Twin } from '../store.js';
 import type { TableName } from './tables.js';
 
@@ -166,6 +167,8 @@ export interface Transaction {
   keysBefore(keys: readonly FoldKey[]): Promise<KeyRow[]>;
   /** Fails when one exists. */
   insertKeys(rows: readonly KeyRow[]): Promise<void>;
+  /** Adds them to what is counted of these minutes already. */
+  addMinutes(minutes: readonly Minute[]): Promise<void>;
   /** Puts the new place and identity of keys that exist. */
   updateKeys(rows: readonly KeyRow[]): Promise<void>;
 

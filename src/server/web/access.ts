@@ -3,6 +3,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Access as Needed } from '../../schema/web/operations.js';
+import { clientOf, networkOf } from './client-address.js';
 import { HttpError } from './http-error.js';
 import { RateLimit } from './rate-limit.js';
 import { COOKIE, LASTS_S, type LoggedIn, Sessions, sessionIn } from './sessions.js';
@@ -21,6 +22,8 @@ export interface AccessOptions {
   readonly isLocal: boolean;
   /** Null: nobody can act. */
   readonly token: string | null;
+  /** What it says of whom it asks for is believed. */
+  readonly isProxy: (address: string) => boolean;
 }
 
 const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
@@ -33,9 +36,9 @@ const NO_TOKEN_HINT = 'put a token into a file that HTTP_TOKEN_FILE names, and s
 export class Access {
   private readonly sessions = new Sessions();
   private readonly token: Token | null;
-  /** Of each address, and of all together. */
+  /** Of each network that tries, and of all together that have failed lately. */
   private readonly tries = new RateLimit({ burst: 5, everyMs: 12_000 });
-  private readonly allTries = new RateLimit({ burst: 30, everyMs: 2_000 });
+  private readonly repeatedTries = new RateLimit({ burst: 10, everyMs: 2_000 });
 
   constructor(private readonly options: AccessOptions) {
     this.token = options.token === null ? null : new Token(options.token);
@@ -91,14 +94,19 @@ export class Access {
 
   private async check(request: IncomingMessage, given: string): Promise<void> {
     if (this.token === null) throw new HttpError('login', 'there is no token to log in with', NO_TOKEN_HINT);
-    const who = request.socket.remoteAddress ?? '';
-    if (await this.token.matches(given, () => this.spend(who))) return;
+    const who = networkOf(clientOf(request, this.options.isProxy));
+    if (await this.token.matches(given, () => this.spend(who))) {
+      this.tries.forget(who);
+      return;
+    }
     throw new HttpError('login', 'the token is not the right one', 'it stands in the file that HTTP_TOKEN_FILE names');
   }
 
+  /** However many guess, nobody who comes with the right token is kept out for it. */
   private spend(who: string): void {
+    const isNew = this.tries.isNew(who);
     this.tries.spend(who);
-    this.allTries.spend('');
+    if (!isNew) this.repeatedTries.spend('');
   }
 
   /**

@@ -13,6 +13,7 @@ import { readInput } from './request.js';
 import { route } from './router.js';
 import { serverHandlers } from './server-handlers.js';
 import { trackHandlers } from './track-handlers.js';
+import { endWhenStalled } from './write-out.js';
 
 /** Requests under way, each of which may wait for the database. */
 const MAX_AT_ONCE = 64;
@@ -37,13 +38,10 @@ export class Api {
   /** Answers in any case. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('cache-control', 'no-store');
-    this.underWay += 1;
     try {
       await this.handle(request, response);
     } catch (thrown: unknown) {
       this.refuse(response, thrown);
-    } finally {
-      this.underWay -= 1;
     }
   }
 
@@ -51,14 +49,20 @@ export class Api {
     const { access } = this.backend;
     const [path = '', search = ''] = (request.url ?? '').split(/\?(.*)/s);
     const { name, operation, kitId } = route(request.method ?? '', path);
-    if (this.underWay > MAX_AT_ONCE) throw new HttpError('busy', 'too much is asked at once: again in a moment');
     const visitor = await access.identify(request);
     access.admit(visitor, operation.access, request);
     const { query, body } = await readInput(operation, request, search);
+    // Whoever takes long to say what they want holds back nobody.
+    if (this.underWay >= MAX_AT_ONCE) throw new HttpError('busy', 'too much is asked at once: again in a moment');
     // By its name an operation's input is of the types that its handler takes: the table of operations ties them.
     const handler: (call: never) => unknown = this.handlers[name];
-    const answer = await handler({ query, body, kitId, visitor, request, response } as never);
-    if (answer !== undefined) send(response, operation.status ?? 200, answer);
+    this.underWay += 1;
+    try {
+      const answer = await handler({ query, body, kitId, visitor, request, response } as never);
+      if (answer !== undefined) send(response, operation.status ?? 200, answer);
+    } finally {
+      this.underWay -= 1;
+    }
   }
 
   private refuse(response: ServerResponse, thrown: unknown): void {
@@ -78,4 +82,5 @@ export class Api {
 function send(response: ServerResponse, status: number, answer: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(`${JSON.stringify(answer)}\n`);
+  endWhenStalled(response);
 }

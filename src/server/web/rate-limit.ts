@@ -16,6 +16,16 @@ export class RateLimit {
 
   constructor(private readonly allowance: Allowance) {}
 
+  /** It has done nothing that counts, or long ago. */
+  isNew(who: string): boolean {
+    return (this.fullAtMs.get(who) ?? 0) <= performance.now();
+  }
+
+  /** What it did does not count after all. */
+  forget(who: string): void {
+    this.fullAtMs.delete(who);
+  }
+
   /** @throws HttpError `rate`, with when to come again. */
   spend(who: string): void {
     const { burst, everyMs } = this.allowance;

@@ -12,6 +12,7 @@ import { KitSinks } from './live/kit-sinks.js';
 import { LiveFeed, sideOf } from './live/live-feed.js';
 import { PageFiles } from './page-files.js';
 import { securityHeaders } from './security-headers.js';
+import { endWhenStalled } from './write-out.js';
 
 export interface SiteOptions {
   readonly serverId: string;
@@ -83,6 +84,7 @@ export class Site {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end(NO_PAGE);
       return true;
     }
+    endWhenStalled(response);
     return this.page.serve(path, request, response);
   }
 

@@ -5,8 +5,8 @@ import { HttpError } from './http-error.js';
 const KEY_BYTES = 32;
 /** 16 MiB and some 50 ms each: RFC 7914's for logins. */
 const COST = { N: 16_384, r: 8, p: 1 };
-/** Each takes a thread of those that files are read by. */
-const MAX_AT_ONCE = 2;
+/** Of those that are given at the same time: one is looked at after the other, so that guesses take one core at most. */
+const MAX_WAITING = 16;
 
 export class Token {
   private readonly salt = randomBytes(16);
@@ -14,7 +14,8 @@ export class Token {
   /** Of a token that was right: a program that sends it with each request is not put to that work each time. */
   private readonly secret = randomBytes(KEY_BYTES);
   private known: Buffer | null = null;
-  private running = 0;
+  private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
 
   constructor(token: string) {
     this.key = derive(token, this.salt);
@@ -23,20 +24,22 @@ export class Token {
 
   /**
    * @param spend called before the work is begun; what it throws keeps it from that.
-   * @throws HttpError `busy` when too many ask at once.
+   * @throws HttpError `busy` when too many wait already.
    */
   async matches(given: string, spend: () => void): Promise<boolean> {
     const digest = createHmac('sha256', this.secret).update(given).digest();
     if (this.known !== null && timingSafeEqual(this.known, digest)) return true;
     spend();
-    if (this.running >= MAX_AT_ONCE) throw new HttpError('busy', 'too many log in at once: again in a moment');
-    this.running += 1;
+    if (this.waiting >= MAX_WAITING) throw new HttpError('busy', 'too many log in at once: again in a moment');
+    this.waiting += 1;
+    const key = this.last.then(() => derive(given, this.salt));
+    this.last = key.catch(() => {});
     try {
-      const isRight = timingSafeEqual(await derive(given, this.salt), await this.key);
+      const isRight = timingSafeEqual(await key, await this.key);
       if (isRight) this.known = digest;
       return isRight;
     } finally {
-      this.running -= 1;
+      this.waiting -= 1;
     }
   }
 }

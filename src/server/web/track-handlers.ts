@@ -2,10 +2,10 @@
 import { KINDS } from '../../schema/kinds.js';
 import { isoMicros } from '../../schema/time.js';
 import type { Heard, PathPoint, Track } from '../../schema/web/answers.js';
-import type { HeardRow, PathRow, Reads, Thing, TimeRange, TrackFilter, TrackKind, TrackRow } from '../reads.js';
+import type { TrackState } from '../../schema/web/shapes.js';
+import type { HeardRow, PathRow, Reads, RowOf, Thing, TimeRange, TrackFilter, TrackKind, TrackRow } from '../reads.js';
 import { type Backend, readsOf } from './backend.js';
 import type { Handlers } from './call.js';
-import { cellKey } from './live/minutes.js';
 import { cursorOf, DAY_US, FIVE_MINUTES_US, rangeOf, readCursor } from './time-range.js';
 
 type Names = 'tracks' | 'signals' | 'timeline';
@@ -17,7 +17,7 @@ const MAX_BUCKETS = 100_000;
 const MINUTE_S = 60;
 
 export function trackHandlers(backend: Backend): Handlers<Names> {
-  const { hub, feed } = backend;
+  const { hub } = backend;
   return {
     tracks: async ({ query: { from, to, kind, kit, id, q, path, limit, cursor } }) => {
       const event_id = hub.mark();
@@ -61,18 +61,8 @@ export function trackHandlers(backend: Backend): Handlers<Names> {
         step_s *= 2;
         rows = await reads.buckets(range, step_s, kit, MAX_BUCKETS + 1);
       }
-      const noted = feed.minutes.sums(range.fromUs / 1_000 - step_s * 1_000, range.toUs / 1_000, step_s * 1_000);
-      return {
-        from: isoMicros(range.fromUs),
-        to: isoMicros(range.toUs),
-        step_s,
-        measured_from: new Date(feed.measuredFromMs).toISOString(),
-        buckets: rows.map(({ at, ...row }) => {
-          const cell = noted.get(cellKey(at * 1_000, row.kit_id, row.kind));
-          const late = Math.min(cell?.late ?? 0, row.messages);
-          return { ...row, at: at * 1_000, late, latency_ms: cell?.latency ?? null };
-        }),
-      };
+      const buckets = rows.map((row) => ({ ...row, at: row.at * 1_000 }));
+      return { from: isoMicros(range.fromUs), to: isoMicros(range.toUs), step_s, buckets };
     },
   };
 }
@@ -89,7 +79,7 @@ async function tracksOf(reads: Reads, things: readonly Thing[], filter: TrackFil
   const range: TimeRange = filter;
   const points = Math.min(path, Math.floor(MAX_POINTS / Math.max(1, things.length)));
   const [latest, heard, paths] = await Promise.all([
-    reads.latest(things, filter),
+    reads.rowsAt(things.flatMap(newestOf), filter),
     reads.heardBy(things, range),
     reads.paths(things, filter, points),
   ]);
@@ -98,13 +88,29 @@ async function tracksOf(reads: Reads, things: readonly Thing[], filter: TrackFil
   const pathOf = groups(paths);
   return things.flatMap((thing): Track[] => {
     const key = keyOf(thing);
-    const [strongest] = (latestOf.get(key) ?? []).sort(byStrength);
+    const rows = (latestOf.get(key) ?? []).sort(byStrength);
+    const live = rows.find((row) => !row.late) ?? null;
+    const latest = live?.time === thing.last_at ? live : rows.find(({ time }) => time === thing.last_at);
     // Gone since it was found: retention took it.
-    if (strongest === undefined) return [];
-    const { kind: _, id: __, ...state } = strongest;
+    if (latest === undefined) return [];
+    const { live_at: _, ...found } = thing;
     const heard_by = (heardOf.get(key) ?? []).sort(byStrength).map(toHeard);
-    return [{ ...thing, latest: state, heard_by, path: (pathOf.get(key) ?? []).map(toPoint) }];
+    const path = (pathOf.get(key) ?? []).map(toPoint);
+    const { late } = latest;
+    return [
+      { ...found, latest: toState(latest), late, live: late && live !== null ? toState(live) : null, heard_by, path },
+    ];
   });
+}
+
+/** The newest of all, and the newest that came as it happened where that is another one. */
+function newestOf({ kind, id, last_at, live_at }: Thing): RowOf[] {
+  const times = live_at === null || live_at === last_at ? [last_at] : [last_at, live_at];
+  return times.map((time) => ({ kind, id, time }));
+}
+
+function toState({ kind: _, id: __, late: ___, ...state }: TrackRow): TrackState {
+  return state;
 }
 
 const keyOf = ({ kind, id }: { kind: string; id: string }): string => `${kind} ${id}`;
@@ -130,8 +136,8 @@ function toHeard({ kind: _, id: __, ...heard }: HeardRow): Heard {
   return heard;
 }
 
-function toPoint({ time, lat, lon, alt, heading }: PathRow): PathPoint {
-  return [Date.parse(time), lat, lon, alt, heading];
+function toPoint({ time, lat, lon, alt, heading, late }: PathRow): PathPoint {
+  return [Date.parse(time), lat, lon, alt, heading, late];
 }
 
 function nowUs(): number {

@@ -28,6 +28,8 @@ interface Answer {
 /** Whoever watches asks every few seconds; a page holds one for its events, and some more while it reads. */
 const MAX_CONNECTIONS = 64;
 const MAX_SITE_CONNECTIONS = 2 * MAX_PAGES;
+/** How long a request may take to come, of which the longest are 16 KB: its head, and all of it. */
+const PATIENCE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
 
 export class WebServer implements Part {
   readonly name = 'web server';
@@ -38,7 +40,7 @@ export class WebServer implements Part {
   /** A port in use is a warning: a server that stores detections matters more than one that tells of it. */
   async start(): Promise<void> {
     const { host, port, log } = this.options;
-    const server = createServer((request, response) => {
+    const server = createServer(PATIENCE, (request, response) => {
       this.serve(request, response).catch((thrown: unknown) => {
         log.error(`web server: ${toError(thrown).message}`);
         response.destroy();

@@ -12,7 +12,7 @@ function bucket(minute: number, fields: Partial<Bucket> = {}): Bucket {
 }
 
 function view(buckets: Bucket[], minutes: number, stepMs = MINUTE): HistoryView {
-  return { fromMs: 0, toMs: minutes * MINUTE, stepMs, measuredFromMs: null, buckets, loaded: true, problem: null };
+  return { fromMs: 0, toMs: minutes * MINUTE, stepMs, buckets, loaded: true, problem: null };
 }
 
 describe('rates', () => {

@@ -121,6 +121,7 @@ export function pruneCases(build: Build): void {
     deepEqual((await store.counts()).rows, { drone: 1, aircraft: 0, signal: 1, system: 1 });
     equal((await store.counts()).rejects, 1);
     equal((await harness.rows('ingest_keys')).length, 3);
+    equal((await harness.rows('ingest_minutes')).length, 3);
     // The ledger outlives the rows: what was received once is never asked for again.
     equal((await received(store))[EPOCH] !== undefined, true);
     equal((await store.commit(batch(...old.slice(0, 10)))).counts.drone.refused, 10);

@@ -84,11 +84,13 @@ function readCases(build: Build): void {
     const reads = await readsOf(t, build, ...numbered(KIT, ...positions, mute), ...numbered(OTHER, heard));
     const things = await reads.things(ALL, 10, null);
     const last_at = isoMicros(T0_US + 10 * MINUTE_US);
-    deepEqual(things, [{ kind: 'drone', id: 'drone-1', first_at: isoMicros(T0_US), last_at, points: 12 }]);
-    const latest = await reads.latest(things, ALL);
+    deepEqual(things, [
+      { kind: 'drone', id: 'drone-1', first_at: isoMicros(T0_US), last_at, live_at: last_at, points: 12 },
+    ]);
+    const latest = await reads.rowsAt([{ kind: 'drone', id: 'drone-1', time: last_at }], ALL);
     equal(latest.length, 1);
-    const [{ kind, id, ...state } = { kind: '', id: '' }] = latest;
-    deepEqual([kind, id], ['drone', 'drone-1']);
+    const [{ kind, id, late, ...state } = { kind: '', id: '', late: null }] = latest;
+    deepEqual([kind, id, late], ['drone', 'drone-1', false]);
     const parsed = trackState.strict().parse(state);
     deepEqual(
       [parsed.time, parsed.kit_id, parsed.rssi, parsed.lat, parsed.extra],
@@ -112,6 +114,62 @@ function readCases(build: Build): void {
     ok(few.length >= 3 && few.length <= 4, `${few.length}`);
     equal(few.at(-1)?.lat, 40.9);
     deepEqual(await reads.paths([], ALL, 4), []);
+  });
+
+  test('what a replay brought is late, until something tells the same as it happens', async (t) => {
+    const store = await (await build(t)).open(() => T0_US);
+    const replay = { replay: true as const };
+    const placed = { columns: { lat: 40, lon: -105 } };
+    const [live, late, both] = numbered(
+      KIT,
+      seen('drone-1', 0, placed),
+      seen('drone-1', MINUTE_US, { ...placed, ...replay }),
+      seen('drone-2', MINUTE_US, { ...placed, ...replay }),
+    );
+    const heard = numbered(KIT, signal(replay), signal({ thing: 'other', keyUs: T0_US + 1, timeUs: T0_US + 1 }));
+    await store.commit(batch(...[live, late, both].flatMap((one) => one ?? []), ...heard));
+    const { reads } = store;
+    const times = async (): Promise<unknown[]> => {
+      const things = await reads.things(ALL, 10, null);
+      return things.map(({ id, last_at, live_at }) => [id, last_at, live_at]);
+    };
+    const [early, later] = [isoMicros(T0_US), isoMicros(T0_US + MINUTE_US)];
+    deepEqual(await times(), [
+      ['drone-1', later, early],
+      ['drone-2', later, null],
+    ]);
+    const of = { kind: 'drone', id: 'drone-1' } as const;
+    const rows = await reads.rowsAt(
+      [
+        { ...of, time: later },
+        { ...of, time: early },
+      ],
+      ALL,
+    );
+    deepEqual(
+      new Set(rows.map(({ time, late: isLate }) => `${time} ${isLate}`)),
+      new Set([`${later} true`, `${early} false`]),
+    );
+    const path = await reads.paths(await reads.things({ ...ALL, thing: 'drone-1' }, 1, null), ALL, 10);
+    deepEqual(
+      path.map((point) => point.late),
+      [false, true],
+    );
+    deepEqual(
+      (await reads.trackRows(ALL, 10, null)).map((row) => row.late),
+      [false, true, true],
+    );
+    deepEqual(
+      (await reads.signals(ALL, 10, null)).map((row) => row.late),
+      [false, true],
+    );
+    // The kit is polled besides, and the copy that came as it happened is the weaker one.
+    await store.commit(batch({ ...seen('drone-3', 0), identity: null, polled: true }));
+    await store.commit(batch(...numbered(KIT, seen('drone-3', 0, replay))));
+    deepEqual(
+      (await reads.trackRows({ ...ALL, thing: 'drone-3' }, 10, null)).map(({ late: isLate }) => isLate),
+      [false],
+    );
   });
 
   test('things are found by kind, kit, id, time and text', async (t) => {
@@ -166,7 +224,7 @@ function readCases(build: Build): void {
     let after: SignalKey | null = null;
     for (let pages = 0; pages < 10; pages += 1) {
       const page = await reads.signals(ALL, 1, after);
-      for (const row of page) signalShape.strict().parse(row);
+      for (const { late: _, ...row } of page) signalShape.strict().parse(row);
       found.push(...page.map(({ freq_mhz }) => freq_mhz));
       after = page.at(-1) ?? null;
       if (page.length < 1) break;
@@ -239,6 +297,44 @@ function readCases(build: Build): void {
     const day = await reads.buckets(ALL, 86_400, KIT, 100);
     deepEqual([day.length, day[0]?.messages], [1, 3]);
     equal((await reads.buckets(ALL, 60, undefined, 2)).length, 2);
+  });
+
+  test('how late messages came is known of each minute, whoever stored them, and after a restart', async (t) => {
+    const harness = await build(t);
+    const minute = Math.floor(T0_US / MINUTE_US) * 60;
+    const first = await harness.open(() => T0_US + 200_000);
+    const live = [0, 1, 2].map((i) => seen(`drone-${i}`, 60_000 * i));
+    await first.commit(batch(...numbered(KIT, ...live)));
+    await first.close();
+    const second = await harness.open(() => T0_US + 30 * MINUTE_US);
+    const filled = [0, 1].map((i) => seen(`late-${i}`, i, { replay: true }));
+    const before = seen('before', -MINUTE_US, { replay: true });
+    const messages = numbered(KIT, ...filled, before);
+    await second.commit(batch(...messages));
+    // Sent once more they are no more messages; nor is another state of one of them.
+    await second.commit(batch(...messages));
+    await second.commit(batch(...numbered(KIT, seen('late-0', 0))));
+    const read = async (stepS: number): Promise<unknown[]> => {
+      const rows = await second.reads.buckets(ALL, stepS, KIT, 100);
+      return rows.map(({ at: from, messages: n, late, latency_ms }) => [from - minute, n, late, latency_ms]);
+    };
+    deepEqual(await read(60), [
+      [-60, 1, 1, null],
+      [0, 5, 2, { p50: 200, max: 200 }],
+    ]);
+    const slow = seen('slow', 30 * MINUTE_US - 3_600e6);
+    const quick = [1, 2].map((i) => seen(`quick-${i}`, 30 * MINUTE_US - 8_000 * i));
+    await second.commit(batch(...numbered(OTHER, slow, ...quick)));
+    const ofOther = await second.reads.buckets(range(T0_US - 86_400e6, T0_US + 86_400e6), 86_400 * 7, OTHER, 100);
+    deepEqual(
+      ofOther.map(({ messages: n, latency_ms }) => [n, latency_ms]),
+      [[3, { p50: 20, max: 3_600_000 }]],
+    );
+    const day = await second.reads.buckets(ALL, 86_400, KIT, 100);
+    deepEqual(
+      day.map(({ messages: n, late, latency_ms }) => [n, late, latency_ms]),
+      [[6, 3, { p50: 200, max: 200 }]],
+    );
   });
 
   test('kits, ledger and rejects are those of the store', async (t) => {

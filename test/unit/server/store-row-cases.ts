@@ -1,6 +1,7 @@
 // The contract of a store, about its rows: what lands where, and what is refused.
 import { deepEqual, equal, ok, rejects as throws } from 'node:assert/strict';
 import { test } from 'node:test';
+import { TABLES } from '../../../src/server/stores/tables.js';
 import {
   aircraft,
   at,
@@ -66,6 +67,35 @@ export function rowCases(build: Build): void {
     ok(storedUs >= beforeUs - 1_000 && storedUs <= Date.now() * 1_000 + 1_000, String(storedUs));
     equal((await store.commit(batch(drone({ identity: at(2) })))).counts.drone.merged, 1);
     equal(await noted(), storedUs);
+  });
+
+  test('a database of before has its messages counted by the minute, and goes on from there', async (t) => {
+    const harness = await build(t);
+    const before = await harness.open(() => T0_US);
+    const sent = (seq: number, offsetUs: number) => {
+      const timeUs = T0_US + offsetUs;
+      return drone({ identity: at(seq), keyUs: timeUs, timeUs });
+    };
+    await before.commit(batch(sent(1, 0), sent(2, 1), sent(3, -60e6)));
+    await before.close();
+    await harness.execute('DROP TABLE ingest_minutes');
+    for (const table of TABLES) {
+      await harness.execute(`DROP INDEX ingest_foreign_${table}`);
+      await harness.execute(`ALTER TABLE ${table} DROP COLUMN sink_replay`);
+    }
+    await harness.execute("UPDATE ingest_meta SET value = '9' WHERE key = 'schema_version'");
+    const after = await harness.open(() => T0_US);
+    await after.commit(batch({ ...sent(4, 2), replay: true }));
+    const minutes = (await harness.rows('ingest_minutes')).map((row) =>
+      [row['minute_s'], row['messages'], row['late']].map(Number),
+    );
+    const minute = Math.floor(T0_US / 60e6) * 60;
+    deepEqual(minutes.sort(), [
+      [minute - 60, 1, 0],
+      [minute, 3, 1],
+    ]);
+    const replayed = (await harness.rows('drones')).map((row) => row['sink_replay']);
+    deepEqual(replayed, [null, null, null, true]);
   });
 
   test('a signal that came without a time has its own uid, not the name that it folds by', async (t) => {

@@ -5,9 +5,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { isoMicros } from '../../../src/schema/time.js';
 import { openExistingStore, openStore } from '../../../src/server/stores/open-store.js';
+import { ReadPlans } from '../../../src/server/stores/read-plans.js';
 import * as plans from '../../../src/server/stores/sqlite-plans.js';
-import { DATA_TABLES, KITS, valueColumns } from '../../../src/server/stores/tables.js';
+import { SqliteReader } from '../../../src/server/stores/sqlite-reader.js';
+import { DATA_TABLES, KITS, TABLES, valueColumns } from '../../../src/server/stores/tables.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { batch, drone, T0_US } from './store-batches.js';
 import { storeContract } from './store-contract.js';
@@ -154,6 +157,21 @@ suite('SQLite: the file', () => {
       for (const { detail } of plan)
         match(detail, /^SEARCH .*(PRIMARY KEY|sqlite_autoindex|time|ingest_keys_untimed)/, `${sql}: ${detail}`);
     }
+  });
+
+  test('what came in each minute is read by index, and the rows of others besides', async (t) => {
+    const path = join(tempFolder(t), 'server.db');
+    await (await sqliteHarness(t, path).open()).close();
+    const db = new Database(path, { readonly: true });
+    t.after(() => db.close());
+    const range = { from: isoMicros(T0_US - 86_400e6), to: isoMicros(T0_US) };
+    const { sql, values } = new ReadPlans(new SqliteReader(path).dialect).buckets(range, 60, undefined, 100);
+    const bound = Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(bound) as { detail: string }[];
+    const details = plan.map(({ detail }) => detail).join('\n');
+    match(details, /SEARCH m USING PRIMARY KEY \(minute_s>\? AND minute_s<\?\)/);
+    for (const table of TABLES)
+      match(details, new RegExp(`SEARCH d USING INDEX ingest_foreign_${table} \\(time>\\? AND time<\\?\\)`));
   });
 });
 

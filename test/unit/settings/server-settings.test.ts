@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { networksOf } from '../../../src/settings/hosts.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { errorsOf, loadEnv, warningsOf } from './kit-files.js';
 
@@ -171,6 +172,18 @@ test('an address that others reach takes a token to log in with', () => {
     assert.ok(!problems[0]?.includes(wrong), problems[0]);
   }
   assert.equal(errorsOf(() => loadEnv({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN_FILE: '/nowhere/token' })).length, 1);
+});
+
+test('proxies are addresses and networks of them', () => {
+  const list = '127.0.0.1, 10.1.0.0/16,fd00::/8';
+  assert.equal(loadEnv({ HTTP_TRUSTED_PROXIES: list }).settings.HTTP_TRUSTED_PROXIES, list);
+  const isProxy = networksOf(list) ?? assert.fail('a list');
+  for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '10.1.2.3', 'fd12::1']) assert.ok(isProxy(address), address);
+  for (const address of ['127.0.0.2', '10.2.0.1', 'fe80::1', '', 'proxy']) assert.ok(!isProxy(address), address);
+  assert.equal(networksOf('')?.('127.0.0.1'), false);
+  for (const wrong of ['proxy.example', '10.0.0.0/33', '10.0.0', '::1/129', '127.0.0.1 10.0.0.1']) {
+    assert.equal(errorsOf(() => loadEnv({ HTTP_TRUSTED_PROXIES: wrong })).length, 1, wrong);
+  }
 });
 
 test('tiles of a map are named by zoom, column and row, and by nothing that ends a header', () => {

@@ -102,6 +102,7 @@ const VARIABLES = {
   HTTP_PORT: '8095',
   HTTP_TOKEN: '',
   HTTP_TOKEN_FILE: '',
+  HTTP_TRUSTED_PROXIES: '',
   MAP_TILE_URL: '',
   MAP_TILE_ATTRIBUTION: '',
   FLEET_DIR: '/etc/dragonsink/fleet',

@@ -15,11 +15,11 @@ export function cell(value: unknown): string {
 }
 
 export function tracksCsv(pages: AsyncIterable<readonly TrackRow[]>): AsyncIterable<string> {
-  return table(['time', 'kind', 'id', 'kit_id', ...TRACK_COLUMNS], pages);
+  return table(['time', 'kind', 'id', 'kit_id', ...TRACK_COLUMNS, 'late'], pages);
 }
 
 export function signalsCsv(pages: AsyncIterable<readonly SignalRow[]>): AsyncIterable<string> {
-  return table(['time', 'kit_id', ...SIGNAL_COLUMNS], pages);
+  return table(['time', 'kit_id', ...SIGNAL_COLUMNS, 'late'], pages);
 }
 
 async function* table<Row extends object>(

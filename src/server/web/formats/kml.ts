@@ -1,7 +1,7 @@
 // KML 2.2 with Google's tracks, which know times; whatever was heard on the radio is escaped, and what XML can't hold at
 // all is replaced.
 import type { TrackRow } from '../../reads.js';
-import { kitsOf, placed, type WholeTrack, wholeTracks } from './tracks.js';
+import { type Path, type WholeTrack, wholeTracks, written } from './tracks.js';
 
 const HEAD = `<?xml version="1.0" encoding="UTF-8"?>
 <kml xmlns="http://www.opengis.net/kml/2.2" xmlns:gx="http://www.google.com/kml/ext/2.2">
@@ -11,37 +11,40 @@ const TAIL = '</Document>\n</kml>\n';
 
 export async function* tracksKml(pages: AsyncIterable<readonly TrackRow[]>): AsyncGenerator<string> {
   yield HEAD;
-  for await (const track of wholeTracks(pages)) yield placemarks(track);
+  for await (const track of wholeTracks(pages)) yield* placemarks(track);
   yield TAIL;
 }
 
-function placemarks(track: WholeTrack): string {
-  const { kind, id, rows } = track;
-  const latest = rows.at(-1) ?? rows[0];
-  const points = placed(track);
-  const data = { kind, id, kits: kitsOf(track).join(' '), ...textsOf(latest) };
+function* placemarks({ kind, id, latest, kits, path }: WholeTrack): Generator<string> {
+  const data = { kind, id, kits: kits.join(' '), ...textsOf(latest) };
   const about = Object.entries(data).map(([name, value]) => {
     return `<Data name="${escapeXml(name)}"><value>${escapeXml(value)}</value></Data>`;
   });
   // In the order of KML's schema: the geometry is last.
-  const path = points.length === 0 ? '' : trackOf(points);
-  return [
-    `<Placemark><name>${escapeXml(id)}</name><ExtendedData>${about.join('')}</ExtendedData>${path}</Placemark>\n`,
-    point(`pilot of ${id}`, latest.pilot_lat, latest.pilot_lon),
-    point(`home of ${id}`, latest.home_lat, latest.home_lon),
-  ].join('');
+  yield `<Placemark><name>${escapeXml(id)}</name><ExtendedData>${about.join('')}</ExtendedData>`;
+  yield* trackOf(path);
+  yield '</Placemark>\n';
+  yield point(`pilot of ${id}`, latest.pilot_lat, latest.pilot_lon);
+  yield point(`home of ${id}`, latest.home_lat, latest.home_lon);
 }
 
-function trackOf(points: readonly { time: string; lat: number; lon: number; alt: number | null }[]): string {
-  const whens = points.map(({ time }) => `<when>${time}</when>`);
+/** All times, and then all places, as the schema has it. */
+function* trackOf(path: Path): Generator<string> {
+  if (path.length === 0) return;
   // A height that was left out is that of before, and not the sea's.
-  let height = points.find(({ alt }) => alt !== null)?.alt ?? null;
-  const mode = height === null ? 'clampToGround' : 'absolute';
-  const coords = points.map(({ lat, lon, alt }) => {
+  let height = firstHeight(path);
+  yield `<gx:Track><altitudeMode>${height === null ? 'clampToGround' : 'absolute'}</altitudeMode>`;
+  yield* written(path, '', ({ time }) => `<when>${time}</when>`);
+  yield* written(path, '', ({ lat, lon, alt }) => {
     height = alt ?? height;
     return `<gx:coord>${lon} ${lat} ${height ?? 0}</gx:coord>`;
   });
-  return `<gx:Track><altitudeMode>${mode}</altitudeMode>${whens.join('')}${coords.join('')}</gx:Track>`;
+  yield '</gx:Track>';
+}
+
+function firstHeight(path: Path): number | null {
+  for (const { alt } of path) if (alt !== null) return alt;
+  return null;
 }
 
 function point(name: string, lat: number | null, lon: number | null): string {

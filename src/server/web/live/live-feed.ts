@@ -2,13 +2,13 @@
 // in that order, each message once. With nobody there it notes a few numbers, and nothing else.
 
 import type { Tally } from '../../../schema/web/events.js';
+import { Minutes } from '../../minutes.js';
 import type { Recorder } from '../../recorder.js';
 import type { Batch, CommitResult, Observation } from '../../store.js';
 import type { Side } from '../health.js';
 import type { EventHub } from './event-hub.js';
 import { itemOf } from './items.js';
 import type { KitSinks } from './kit-sinks.js';
-import { Minutes } from './minutes.js';
 import { Rate } from './rate.js';
 
 /** Whoever writes to 200 pages 100 times a second does nothing else: what comes meanwhile goes together. */
@@ -18,9 +18,9 @@ const TALLY_EVERY_MS = 1_000;
 const MAX_LATE = 500;
 const MAX_ITEMS = 2_000;
 
+type Told = Tally['minutes'][number];
+
 export class LiveFeed implements Recorder {
-  readonly measuredFromMs = Date.now();
-  readonly minutes = new Minutes();
   readonly receivedRate = new Rate();
   readonly storedRate = new Rate();
   waitingMessages = 0;
@@ -63,7 +63,6 @@ export class LiveFeed implements Recorder {
   committed({ contacts, reports }: Batch, { stored }: CommitResult): void {
     const nowMs = Date.now();
     this.storedRate.add(stored.length);
-    for (const observation of stored) this.minutes.note(observation, nowMs);
     if (!this.hub.isWatched) return;
     for (const observation of stored) {
       this.untold.note(observation, nowMs);
@@ -134,9 +133,8 @@ export class LiveFeed implements Recorder {
     this.tallyTimer = undefined;
     // A commit that went well may be the first since the database was down.
     this.onServer();
-    const cells = this.untold.take();
-    const minutes = cells.map(({ atMs, kitId, kind, messages, late, latency }): Tally['minutes'][number] => {
-      return { at: atMs, kit_id: kitId, kind, messages, late, latency_ms_max: latency?.max ?? null };
+    const minutes = this.untold.take().map(({ atMs, kitId, kind, messages, late, longestMs }): Told => {
+      return { at: atMs, kit_id: kitId, kind, messages, late, latency_ms_max: messages > late ? longestMs : null };
     });
     const { skipped } = this;
     this.skipped = 0;

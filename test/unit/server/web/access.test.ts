@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { Access, type AccessOptions } from '../../../../src/server/web/access.js';
+import { clientOf, networkOf } from '../../../../src/server/web/client-address.js';
 import { RateLimit } from '../../../../src/server/web/rate-limit.js';
 import { LASTS_S, Sessions } from '../../../../src/server/web/sessions.js';
 
@@ -14,7 +15,7 @@ function asked(headers: Record<string, string> = {}, method = 'GET', remoteAddre
 }
 
 function accessOf(over: Partial<AccessOptions> = {}): Access {
-  return new Access({ isLocal: true, token: TOKEN, ...over });
+  return new Access({ isLocal: true, token: TOKEN, isProxy: () => false, ...over });
 }
 
 const roleOf = async (access: Access, request: IncomingMessage): Promise<string> =>
@@ -95,6 +96,47 @@ describe('a login', () => {
     await tried(TOKEN, '10.0.0.2');
   });
 
+  test('is open to whoever has the token, however many others guess', async (t: TestContext) => {
+    t.mock.method(performance, 'now', () => 1_000);
+    const access = accessOf();
+    const tried = (token: string, from: string): Promise<unknown> => access.logIn(asked({}, 'POST', from), token);
+    const codes: string[] = [];
+    for (let i = 0; i < 12; i += 1) {
+      for (let n = 0; n < 2; n += 1) {
+        await tried('wrong', `10.0.0.${i}`).catch(({ code }: { code: string }) => codes.push(code));
+      }
+    }
+    // What all may try again is used up, and each has been looked at once.
+    assert.deepEqual([codes.filter((code) => code === 'login').length, codes.at(-1)], [22, 'rate']);
+    await tried(TOKEN, '10.0.1.1');
+  });
+
+  test('is waited for by those who come at the same time, of whom not too many may', async () => {
+    const access = accessOf();
+    const tried = (token: string, from: string): Promise<unknown> => access.logIn(asked({}, 'POST', from), token);
+    const many = Array.from({ length: 20 }, (_, i) =>
+      tried('wrong', `10.0.0.${i}`).catch(({ code }) => code as string),
+    );
+    assert.deepEqual(new Set(await Promise.all(many)), new Set(['login', 'busy']));
+    const few = Array.from({ length: 8 }, (_, i) => tried('wrong', `10.0.1.${i}`).catch(() => null));
+    await tried(TOKEN, '10.0.2.1');
+    await Promise.all(few);
+  });
+
+  test('through a proxy counts for whom the proxy names, if it is one of ours, and else for the proxy', async () => {
+    const from = (who: string): IncomingMessage => asked({ 'x-forwarded-for': who }, 'POST');
+    const trusting = accessOf({ isProxy: (address) => address === '127.0.0.1' });
+    for (let i = 0; i < 5; i += 1) {
+      // They may write whatever they want before what the proxy says of them.
+      await assert.rejects(trusting.logIn(from(`10.9.9.${i}, 10.0.0.1`), 'wrong'), { code: 'login' });
+    }
+    await assert.rejects(trusting.logIn(from('10.0.0.1'), 'wrong'), { code: 'rate' });
+    await assert.rejects(trusting.logIn(from('10.0.0.2'), 'wrong'), { code: 'login' });
+    const wary = accessOf();
+    for (let i = 0; i < 5; i += 1) await assert.rejects(wary.logIn(from(`10.0.0.${i}`), 'wrong'), { code: 'login' });
+    await assert.rejects(wary.logIn(from('10.0.0.9'), 'wrong'), { code: 'rate' });
+  });
+
   test('of a program is the token with each request', async () => {
     const access = accessOf({ isLocal: false });
     assert.equal(await roleOf(access, asked({ authorization: `Bearer ${TOKEN}` })), 'operator');
@@ -139,7 +181,32 @@ test('tries come back one by one', (t: TestContext) => {
   limit.spend('a');
   assert.throws(() => limit.spend('a'), { code: 'rate' });
   nowMs += 60_000;
+  assert.equal(limit.isNew('a'), true);
   limit.spend('a');
   limit.spend('a');
   assert.throws(() => limit.spend('a'), { code: 'rate' });
+  assert.equal(limit.isNew('a'), false);
+  limit.forget('a');
+  assert.equal(limit.isNew('a'), true);
+  limit.spend('a');
+});
+
+test('a client is who a chain of our proxies asks for, and no name that they did not write', () => {
+  const isProxy = (address: string): boolean => address.startsWith('10.') || address === '::1';
+  const of = (remoteAddress: string, forwarded?: string): string =>
+    clientOf(asked(forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }, 'GET', remoteAddress), isProxy);
+  assert.equal(of('10.0.0.1'), '10.0.0.1');
+  assert.equal(of('10.0.0.1', '203.0.113.7'), '203.0.113.7');
+  assert.equal(of('::1', '198.51.100.1, 203.0.113.7,10.0.0.2'), '203.0.113.7');
+  assert.equal(of('10.0.0.1', 'unknown'), '10.0.0.1');
+  assert.equal(of('203.0.113.7', '198.51.100.1'), '203.0.113.7');
+});
+
+test('who has one address of an IPv6 network has all of them', () => {
+  assert.equal(networkOf('203.0.113.7'), '203.0.113.7');
+  assert.equal(networkOf('::ffff:203.0.113.7'), '203.0.113.7');
+  assert.equal(networkOf('2001:db8:0:1::5'), networkOf('2001:0db8:0000:0001:a:b:c:d'));
+  assert.notEqual(networkOf('2001:db8:0:1::5'), networkOf('2001:db8:0:2::5'));
+  assert.equal(networkOf('::1'), '0:0:0:0');
+  assert.equal(networkOf(''), '');
 });

@@ -31,7 +31,7 @@ async function serve(t: TestContext, reads: Partial<Reads> | null): Promise<Serv
       serverId: 'test',
       store: () => (reads === null ? null : ({ reads } as unknown as Store)),
       health: new Health(),
-      access: new Access({ isLocal: true, token: null }),
+      access: new Access({ isLocal: true, token: null, isProxy: () => false }),
       hub,
       feed: new LiveFeed(hub, sinks, () => {}),
       sinks,
@@ -121,7 +121,7 @@ test('a timeline of many kits has longer steps, and is never cut', async (t) => 
     kits: async () => Array.from({ length: 100 }, () => ({})) as never,
     buckets: async (_, stepS, __, limit) => {
       asked.push(stepS);
-      const bucket = { at: 0, kit_id: 'k', kind: 'drone' as const, messages: 1 };
+      const bucket = { at: 0, kit_id: 'k', kind: 'drone' as const, messages: 1, late: 0, latency_ms: null };
       left -= 1;
       return Array.from({ length: left >= 0 ? limit : 1 }, () => bucket);
     },
@@ -160,6 +160,44 @@ test('too many requests at once are told to come again, and then may', async (t)
   go();
   await Promise.all(waiting);
   assert.equal((await ask('/api/health')).status, 200);
+});
+
+test('whoever is slow to say what they want holds back nobody', async (t) => {
+  const { ask, port } = await serve(t, {});
+  const slow = Array.from({ length: 100 }, () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      'POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+    );
+    return socket;
+  });
+  t.after(() => slow.forEach((socket) => void socket.destroy()));
+  await Promise.all(slow.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+  for (let i = 0; i < 10; i += 1) assert.equal((await ask('/api/health')).status, 200);
+});
+
+test('of files a few are written at once, however slowly they are read, and others are told to come again', async (t) => {
+  let go = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  let begun = 0;
+  const { ask } = await serve(t, {
+    countTracks: async () => 1,
+    trackRows: async () => {
+      begun += 1;
+      await held;
+      return [];
+    },
+  });
+  const files = Array.from({ length: 4 }, () => ask('/api/tracks.kml'));
+  for (let i = 0; i < 200 && begun < 4; i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual([begun, (await ask('/api/tracks.csv')).code], [4, 'busy']);
+  assert.equal((await ask('/api/health')).status, 200);
+  go();
+  for (const { status } of await Promise.all(files)) assert.equal(status, 200);
+  assert.equal((await ask('/api/tracks.csv')).status, 200);
+  assert.deepEqual((await ask('/api/tracks.csv', { method: 'HEAD' })).text, '');
 });
 
 test('a request that is none of HTTP as it should be costs nobody anything', async (t) => {

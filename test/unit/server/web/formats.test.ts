@@ -165,3 +165,38 @@ describe('KML', () => {
     assert.match(await whole(tracksKml(pagesOf([row({ lat: 1, lon: 2 })]))), /<altitudeMode>clampToGround</);
   });
 });
+
+describe('a track of a whole day', () => {
+  const ROWS = 20_000;
+
+  async function* day(): AsyncGenerator<TrackRow[]> {
+    for (let i = 0; i < ROWS; i += 1_000) {
+      yield Array.from({ length: 1_000 }, (_, j) => {
+        const time = new Date(Date.UTC(2026, 10, 23) + (i + j) * 1_000).toISOString().replace('Z', '000Z');
+        return row({ time, lat: 1, lon: (i + j) / 1_000, alt: j });
+      });
+    }
+  }
+
+  for (const [name, format] of [
+    ['GeoJSON', tracksGeojson],
+    ['KML', tracksKml],
+  ] as const) {
+    test(`is whole as ${name}, and never one piece of text`, async () => {
+      let [longest, text] = [0, ''];
+      for await (const piece of format(day())) {
+        longest = Math.max(longest, piece.length);
+        text += piece;
+      }
+      assert.ok(longest < 100_000 && text.length > 800_000, `${longest} of ${text.length}`);
+      const times = [...text.matchAll(/2026-11-2\dT[\d:]{8}\.000000Z/g)].map(([time]) => time);
+      assert.equal(new Set(times).size, ROWS);
+      if (name === 'KML') return;
+      const { features } = JSON.parse(text) as { features: { geometry: { coordinates: number[][] } }[] };
+      assert.deepEqual(
+        features.map(({ geometry }) => [geometry.coordinates.length, geometry.coordinates.at(-1)]),
+        [[ROWS, [19.999, 1, 999]]],
+      );
+    });
+  }
+});

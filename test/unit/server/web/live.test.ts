@@ -8,7 +8,6 @@ import type { CommitResult, Observation } from '../../../../src/server/store.js'
 import { EventHub } from '../../../../src/server/web/live/event-hub.js';
 import { KitSinks } from '../../../../src/server/web/live/kit-sinks.js';
 import { LiveFeed } from '../../../../src/server/web/live/live-feed.js';
-import { Minutes } from '../../../../src/server/web/live/minutes.js';
 import { Rate } from '../../../../src/server/web/live/rate.js';
 import { aircraft, contact, drone, KIT, signal, system, T0_US, whole } from '../store-batches.js';
 
@@ -250,35 +249,7 @@ describe('the live feed', () => {
     Object.defineProperty(hub, 'isWatched', { value: false });
     feed.committed(whole({}), stored(drone()));
     t.mock.timers.tick(5_000);
-    assert.equal([...feed.minutes.sums(0, T0_US, 60_000).values()].length, 1);
   });
-});
-
-test('minutes know what was late and how long the rest took', () => {
-  const minutes = new Minutes();
-  const nowMs = T0_US / 1_000 + 100;
-  for (const [offsetMs, replay] of [
-    [0, false],
-    [70, false],
-    [95, false],
-    [-1_000, true],
-  ] as const) {
-    minutes.note(drone({ timeUs: T0_US + offsetMs * 1_000, ...(replay ? { replay } : {}) }), nowMs);
-  }
-  minutes.note(drone({ timeUs: T0_US - 120e6, replay: true }), nowMs);
-  const at = Math.floor(nowMs / 60_000) * 60_000;
-  const cells = [...minutes.sums(0, nowMs * 2, 60_000).values()].sort((a, b) => a.atMs - b.atMs);
-  assert.deepEqual(
-    cells.map(({ atMs, messages, late, latency }) => [atMs, messages, late, latency]),
-    [
-      [at - 120_000, 1, 1, null],
-      [at, 4, 1, { p50: 50, max: 100 }],
-    ],
-  );
-  const [hour] = [...minutes.sums(0, nowMs * 2, 3_600_000).values()];
-  assert.deepEqual([hour?.messages, hour?.late], [5, 2]);
-  assert.equal(minutes.take().length, 2);
-  assert.equal(minutes.take().length, 0);
 });
 
 test('a rate is of the last ten seconds', (t: TestContext) => {
