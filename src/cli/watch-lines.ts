@@ -27,8 +27,8 @@ export function readMessages(names: TopicNames, topic: string, payload: Buffer, 
     }
     if (parsed.about === 'stream') {
       const { kitId, messages } = decodeFrame(payload);
-      return messages.flatMap(({ kind, text }) => {
-        return readMessages(names, historyTopic(names, kind, kitId), Buffer.from(text), retained);
+      return messages.map(({ kind, message }) => {
+        return { kind, topic: historyTopic(names, kind, kitId), retained, message };
       });
     }
     const body = parseJson(payload.toString());

@@ -10,6 +10,8 @@ export class OpenFrame {
   replays = 0;
   /** Its first message has waited for long enough. */
   isDue = false;
+  /** So many at once fit a packet, when all did not: what is left goes before anything is added. */
+  fitting: number | null = null;
   private sendings = new Map<number, Framed>();
   private textBytes = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -51,6 +53,18 @@ export class OpenFrame {
     if (this.size === 0) this.take();
   }
 
+  /** What goes next: all, or as many as fit. */
+  next(): Framed[] {
+    return [...this.sendings.values()].slice(0, this.fitting ?? this.size);
+  }
+
+  /** So many are sent, and that was all that fits. */
+  sent(count: number): void {
+    const rest = this.take().slice(count);
+    for (const sending of rest) this.add(sending);
+    if (rest.length > 0) this.fitting = count;
+  }
+
   /** Everything in it, which is then empty. */
   take(): Framed[] {
     const taken = [...this.sendings.values()];
@@ -60,6 +74,7 @@ export class OpenFrame {
     this.textBytes = 0;
     this.replays = 0;
     this.isDue = false;
+    this.fitting = null;
     return taken;
   }
 }

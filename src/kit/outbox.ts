@@ -61,6 +61,17 @@ export class Outbox {
     return this.inFlight.size === 0 && this.frame.size === 0;
   }
 
+  /** Of a frame that did not fit one packet: it goes before anything else does. */
+  get hasRest(): boolean {
+    return this.frame.fitting !== null;
+  }
+
+  get isFrameDue(): boolean {
+    const { size, isDue, replays } = this.frame;
+    // What is of the backlog waits for nothing but the frame before it: meanwhile it may become a fuller one.
+    return size > 0 && (isDue || this.hasRest || (replays > 0 && this.backlogFrames === 0));
+  }
+
   /** False when something is out and the broker has said nothing of anything since the last call. */
   takeProgress(): boolean {
     const moved = this.packets === 0 || this.answered > this.answeredSeen;
@@ -95,20 +106,18 @@ export class Outbox {
     if (this.frame.isFull(this.maxFrameMessages)) this.closeFrame();
   }
 
+  /** Sends one packet of it, which is all, or what fits. */
   closeFrame(): void {
-    if (this.frame.size > 0) this.sendFrame(this.frame.take());
+    const packet = this.fittingPacket(this.frame.next());
+    this.frame.sent(packet.sendings.length);
+    this.send(packet);
   }
 
-  /** In as many frames as it takes: how large one is shows when it is made. */
-  private sendFrame(sendings: readonly Framed[]): void {
+  /** How large one is shows when it is made. */
+  private fittingPacket(sendings: readonly Framed[]): Packet {
     const packet = framePacket(this.options.outgoing, sendings);
-    if (packet.bytes <= this.maxPacketBytes || sendings.length === 1) {
-      this.send(packet);
-      return;
-    }
-    const half = Math.ceil(sendings.length / 2);
-    this.sendFrame(sendings.slice(0, half));
-    this.sendFrame(sendings.slice(half));
+    if (packet.bytes <= this.maxPacketBytes || sendings.length === 1) return packet;
+    return this.fittingPacket(sendings.slice(0, Math.ceil(sendings.length / 2)));
   }
 
   private get maxPacketBytes(): number {

@@ -106,13 +106,11 @@ export class PublishSession {
     const { outbox } = this;
     const carriers = { live: this.carrier, replay: this.replayCarrier };
     while (this.maySend) {
-      const next = this.next(carriers);
-      if (next === null) break;
-      outbox.take(next, next.replay ? carriers.replay : carriers.live);
+      const next = outbox.hasRest ? null : this.next(carriers);
+      if (next !== null) outbox.take(next, next.replay ? carriers.replay : carriers.live);
+      else if (outbox.isFrameDue) outbox.closeFrame();
+      else break;
     }
-    // What is of the backlog waits for nothing but the frame before it: meanwhile it may become a fuller one.
-    const { isDue, replays } = outbox.frame;
-    if (this.maySend && (isDue || (replays > 0 && outbox.backlogFrames === 0))) outbox.closeFrame();
   }
 
   /** Nothing waits for others to share its frame any more. */

@@ -11,6 +11,7 @@
 // Raw deflate with another dictionary gives garbage without an error: that is what the checksum is for.
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { PayloadError, toError } from '../base/errors.js';
+import { type JsonObject, MAX_DEPTH, parseJson } from '../base/json.js';
 import type { Kind } from './kinds.js';
 import { DICTIONARIES, DICTIONARY, type Dictionary } from './stream-dictionary.js';
 import { fromRows, type StreamMessage, toRows } from './stream-rows.js';
@@ -18,6 +19,8 @@ import { fromRows, type StreamMessage, toRows } from './stream-rows.js';
 /** What a server that reads these frames offers in its hello. Another dictionary or format is another wire. */
 export const STREAM_WIRE = 'stream/1';
 
+/** A packet is no larger, and a frame is less than that. */
+export const MAX_FRAME_BYTES = 65_536;
 export const MAX_FRAME_MESSAGES = 500;
 /** Of all its messages as they would be on their topics: a few bytes can stand for as much as one likes. */
 export const MAX_FRAME_TEXT_BYTES = 2 * 1024 * 1024;
@@ -25,6 +28,8 @@ export const MAX_FRAME_TEXT_BYTES = 2 * 1024 * 1024;
 const MAGIC = Buffer.from('DSF');
 const VERSION = 1;
 const HEADER_BYTES = 11;
+/** A message's fields lie two deeper than on its topic: in a row, and that in the list. */
+const MAX_TEXT_DEPTH = MAX_DEPTH + 2;
 /** A frame is made once and paid for by the byte. */
 const LEVEL = 9;
 
@@ -41,7 +46,9 @@ export function encodeFrame(kitId: string, messages: readonly StreamMessage[]): 
 
 export interface FramedMessage {
   readonly kind: Kind;
-  /** The JSON that it would be on its topic, with `seen_by` and `sink`. */
+  /** As parsed from its topic, with `seen_by` and `sink`. It shares what is nested in it with others of its frame. */
+  readonly message: JsonObject;
+  /** Its JSON. */
   readonly text: string;
 }
 
@@ -57,17 +64,22 @@ export function decodeFrame(frame: Buffer): Frame {
   const [kitId, ...rows] = parseList(text);
   if (typeof kitId !== 'string') throw unreadable('it names no kit');
   if (rows.length !== count) throw unreadable(`${rows.length} messages, and its header says ${count}`);
+  const messages: FramedMessage[] = [];
   let bytes = 0;
-  const messages = fromRows(dictionary, rows).map(({ kind, fields, sink }) => {
-    const message = JSON.stringify({ ...fields, seen_by: kitId, sink });
-    bytes += message.length;
-    if (bytes > MAX_FRAME_TEXT_BYTES) throw unreadable(`its messages have more than ${MAX_FRAME_TEXT_BYTES} bytes`);
-    return { kind, text: message };
-  });
+  for (const { kind, fields, sink } of fromRows(dictionary, rows)) {
+    const message = { ...fields, seen_by: kitId, sink };
+    const text = JSON.stringify(message);
+    messages.push({ kind, message, text });
+    bytes += Buffer.byteLength(text);
+    if (bytes > MAX_FRAME_TEXT_BYTES) {
+      throw unreadable(`its first ${messages.length} messages have more than ${MAX_FRAME_TEXT_BYTES} bytes`);
+    }
+  }
   return { kitId, messages };
 }
 
 function openFrame(frame: Buffer): { dictionary: Dictionary; text: Buffer; count: number } {
+  if (frame.length > MAX_FRAME_BYTES) throw unreadable(`${frame.length} bytes, at most ${MAX_FRAME_BYTES}`);
   if (frame.length < HEADER_BYTES || !frame.subarray(0, MAGIC.length).equals(MAGIC)) throw unreadable('no header');
   const version = frame.readUInt8(3);
   if (version !== VERSION) throw unreadable(`version ${version} is not known here`);
@@ -87,13 +99,15 @@ function inflate(bytes: Buffer, dictionary: Buffer): Buffer {
   try {
     return inflateRawSync(bytes, { dictionary, maxOutputLength: MAX_FRAME_TEXT_BYTES });
   } catch (thrown: unknown) {
-    throw unreadable(toError(thrown).message);
+    const { code, message }: NodeJS.ErrnoException = toError(thrown);
+    const isTooLong = code === 'ERR_BUFFER_TOO_LARGE';
+    throw unreadable(isTooLong ? `it unpacks to more than ${MAX_FRAME_TEXT_BYTES} bytes` : message);
   }
 }
 
 function parseList(text: Buffer): unknown[] {
   try {
-    const parsed: unknown = JSON.parse(text.toString());
+    const parsed = parseJson(text.toString(), MAX_TEXT_DEPTH);
     if (Array.isArray(parsed)) return parsed;
   } catch (thrown: unknown) {
     throw unreadable(toError(thrown).message);

@@ -182,10 +182,14 @@ export function toRows(dictionary: Dictionary, messages: readonly StreamMessage[
   });
 }
 
-/** @throws PayloadError `frame` when they are no rows; `kit` when one says itself whose it is. */
-export function fromRows(dictionary: Dictionary, rows: readonly unknown[]): StreamMessage[] {
+/**
+ * One after the other, so that whoever counts them can stop: a short row stands for as much as the one that it refers to.
+ *
+ * @throws PayloadError `frame` when they are no rows; `kit` when one says itself whose it is.
+ */
+export function* fromRows(dictionary: Dictionary, rows: readonly unknown[]): Generator<StreamMessage> {
   const context = new Context(dictionary);
-  return rows.map((row, n) => {
+  for (const [n, row] of rows.entries()) {
     if (!Array.isArray(row)) throw malformed(n);
     const [reference, names, ...values] = row as unknown[];
     if (typeof names !== 'string') throw malformed(n);
@@ -197,8 +201,8 @@ export function fromRows(dictionary: Dictionary, rows: readonly unknown[]): Stre
     for (const at of layout.derived) if (!given.has(at)) line.values[at] = layout.derive(at, line.values);
     checkOthers(line.values[layout.size - 1], n);
     context.add(line);
-    return layout.messageOf(line.values);
-  });
+    yield layout.messageOf(line.values);
+  }
 }
 
 function baseOf(context: Context, reference: unknown, n: number): { kind: Kind; base: Values } {

@@ -39,7 +39,7 @@ const MAX_ELEMENTS = 1_000;
 /** Kits whose topic level is not their id; more than one server will ever see. */
 const MAX_LEVELS = 10_000;
 
-type History = Extract<ParsedTopic, { about: 'history' }>;
+type History = Pick<Extract<ParsedTopic, { about: 'history' }>, 'kind' | 'kitLevel'>;
 
 export class Decoder {
   /** Kit ids by their topic level, so that a last will finds the kit it speaks of. */
@@ -95,16 +95,13 @@ export class Decoder {
     const { kitId, messages } = decodeFrame(incoming.payload);
     if (!isKitId(kitId)) throw new PayloadError(`not a kit id: ${kitId}`, { code: 'kit' });
     if (kitLevel(kitId) !== level) throw new PayloadError(`${kitId} on the stream of ${level}`, { code: 'kit' });
-    const batches = messages.map(({ kind, text }) => {
-      const topic = historyTopic(this.topics, kind, kitId);
-      return this.decode({ ...incoming, topic, payload: Buffer.from(text), from: kitId });
-    });
-    return {
-      observations: batches.flatMap(({ observations }) => observations),
-      rejects: batches.flatMap(({ rejects }) => rejects),
-      contacts: latestPerKit(batches.flatMap(({ contacts }) => contacts)),
-      reports: [],
-    };
+    const parts = new Parts();
+    for (const { kind, message, text } of messages) {
+      const payload = Buffer.from(text);
+      const framed = { ...incoming, topic: historyTopic(this.topics, kind, kitId), payload, from: kitId };
+      this.take(parts, framed, { kind, kitLevel: level }, message, payload);
+    }
+    return parts.batch();
   }
 
   /** One object, or (as old documents have it) an array of them; one bad element does not cost its neighbours. */
@@ -113,22 +110,24 @@ export class Decoder {
     if (Array.isArray(body) && body.length === 0) throw new PayloadError('an empty list', { code: 'schema' });
     if (Array.isArray(body) && body.length > MAX_ELEMENTS)
       throw new PayloadError(`${body.length} elements, at most ${MAX_ELEMENTS}`, { code: 'schema' });
-    const observations: Observation[] = [];
-    const contacts: Contact[] = [];
-    const rejects: Reject[] = [];
-    for (const element of Array.isArray(body) ? body : [body]) {
-      const known: Known = { kind: topic.kind };
-      const original = Array.isArray(body) ? element : incoming.payload;
-      try {
-        const observation = this.observation(incoming, topic, element, original, known);
-        if (observation === null) continue;
-        observations.push(observation);
-        contacts.push({ kitId: observation.kitId, atUs: incoming.receivedUs, online: true });
-      } catch (thrown: unknown) {
-        rejects.push(rejectOf({ ...incoming, payload: bytesOf(original) }, thrown, known));
-      }
+    const parts = new Parts();
+    if (Array.isArray(body)) for (const element of body) this.take(parts, incoming, topic, element, element);
+    else this.take(parts, incoming, topic, body, incoming.payload);
+    return parts.batch();
+  }
+
+  /** An observation, or a reject with the original; nothing when it is not for us. */
+  private take(parts: Parts, incoming: Incoming, topic: History, element: unknown, original: unknown): void {
+    const known: Known = { kind: topic.kind };
+    try {
+      checkSize(incoming.payload);
+      const observation = this.observation(incoming, topic, element, original, known);
+      if (observation === null) return;
+      parts.observations.push(observation);
+      parts.contacts.push({ kitId: observation.kitId, atUs: incoming.receivedUs, online: true });
+    } catch (thrown: unknown) {
+      parts.rejects.push(rejectOf({ ...incoming, payload: bytesOf(original) }, thrown, known));
     }
-    return { observations, rejects, contacts: latestPerKit(contacts), reports: [] };
   }
 
   private observation(
@@ -178,6 +177,18 @@ export class Decoder {
 
 const EMPTY: Batch = { observations: [], rejects: [], contacts: [], reports: [] };
 
+/** Of the messages that came in one. */
+class Parts {
+  readonly observations: Observation[] = [];
+  readonly contacts: Contact[] = [];
+  readonly rejects: Reject[] = [];
+
+  batch(): Batch {
+    const { observations, rejects, contacts } = this;
+    return { observations, rejects, contacts: latestPerKit(contacts), reports: [] };
+  }
+}
+
 /** What is known of a message by the time it turns out to be unreadable. */
 interface Known {
   kind: Kind | null;
@@ -187,10 +198,14 @@ interface Known {
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
-function parseText(payload: Buffer): unknown {
+function checkSize(payload: Buffer): void {
   if (payload.length > MAX_PAYLOAD_BYTES) {
     throw new PayloadError(`${payload.length} bytes, at most ${MAX_PAYLOAD_BYTES}`, { code: 'schema' });
   }
+}
+
+function parseText(payload: Buffer): unknown {
+  checkSize(payload);
   try {
     return parseJson(UTF_8.decode(payload));
   } catch (thrown: unknown) {

@@ -220,9 +220,10 @@ describe('a backlog', () => {
 });
 
 test('a frame that claims another kit, or is none, is rejected and seen, and the next is stored', async (t) => {
-  const { client, database, startServer, ledger } = await setUp(t, []);
-  const server = startServer();
-  await eventually('the subscription', () => /connected to the broker/.test(server.log()));
+  const { client, database, on, startServer, ledger } = await setUp(t, []);
+  startServer();
+  // Which it says after its subscription is confirmed.
+  await eventually('its hello', () => on(helloTopic('server')).length > 0);
   const frame = (kitId: string): Buffer => {
     const fields = { id: `drone-of-${kitId}`, observed_at: Date.now() / 1_000 };
     return encodeFrame(kitId, [{ kind: 'drone', fields, sink: { v: 1, epoch: '00000001abcdef01', seq: 1 } }]);

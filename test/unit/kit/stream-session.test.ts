@@ -80,6 +80,18 @@ describe('new messages in frames', () => {
     kit.hello({ server_id: 'b', online: false });
     assert.equal(kit.session.carrier, 'frame');
   });
+
+  test('go on their topics to a server that has other frames only', (t) => {
+    for (const wire of [
+      ['topics', 'stream/2'],
+      ['topics', 'stream/10', 'stream'],
+    ]) {
+      const kit = sessionHarness(t, { ...STREAM, earlier: 1 });
+      kit.hello({ wire });
+      kit.accept(1);
+      assert.deepEqual(topicsOut(kit), ['wardragon/drones', 'wardragon/drones'], String(wire));
+    }
+  });
 });
 
 describe('the backlog', () => {
@@ -160,6 +172,22 @@ describe('the backlog', () => {
   });
 });
 
+describe('a frame', () => {
+  test('of long messages is closed before a server would find too much text in it', async (t) => {
+    const kit = sessionHarness(t, STREAM);
+    kit.hello(FRAMES);
+    for (let i = 0; i < 40; i += 1) {
+      kit.spool.accept([
+        { class: 0, thing: `t${i}`, mark: '1', body: JSON.stringify({ id: `t${i}`, x: 'x'.repeat(60_000) }) },
+      ]);
+    }
+    kit.session.pump();
+    kit.session.hurry();
+    assert.deepEqual(kit.out.map(({ seqs }) => seqs.length), [18, 18, 4]); // biome-ignore format: short
+    assert.deepEqual(await kit.drain(), numbers(1, 40), 'each was decoded');
+  });
+});
+
 describe('a frame that is not taken', () => {
   test('because it is larger than the broker takes is several smaller ones', async (t) => {
     const kit = sessionHarness(t, { maximumPacketBytes: 4_000 });
@@ -170,6 +198,36 @@ describe('a frame that is not taken', () => {
     assert.ok(kit.out.length > 4);
     assert.deepEqual(sorted(await kit.drain()), numbers(1, 40));
     assert.equal(kit.spool.counts().quarantined, 1, 'what fits no frame of its own is set aside');
+  });
+
+  test('because it is larger than the broker takes is never more packets than may be out at once', async (t) => {
+    const kit = sessionHarness(t, { maximumPacketBytes: 4_000, window: 18 });
+    for (let i = 0; i < FRAME_MESSAGES; i += 1) incompressible(kit, `t${i}`, 800);
+    kit.reconnect();
+    kit.hello(FRAMES);
+    assert.equal(kit.out.length, 18);
+    const taken: number[] = [];
+    for (let message = kit.out[0]; message !== undefined; message = kit.out[0]) {
+      taken.push(...message.seqs);
+      await message.confirm();
+      assert.ok(kit.out.length <= 18, `${kit.out.length} at once`);
+    }
+    assert.deepEqual(taken, numbers(1, FRAME_MESSAGES));
+  });
+
+  test('because it is larger than the broker takes leaves a rest that is out of the way when it is confirmed', async (t) => {
+    const kit = sessionHarness(t, { maximumPacketBytes: 4_000, window: 2 });
+    for (let i = 0; i < 40; i += 1) incompressible(kit, `t${i}`, 800);
+    kit.hello(FRAMES);
+    kit.session.pump();
+    await kit.drain();
+    kit.reconnect();
+    kit.hello(FRAMES);
+    assert.equal(kit.out.length, 2);
+    const first = kit.out.flatMap(({ seqs }) => seqs);
+    await kit.ack([[first.length + 1, 30]]);
+    assert.deepEqual(await kit.drain(), [...first, ...numbers(31, 40)], 'what is acknowledged of it is not sent');
+    assert.equal(kit.session.idle, true);
   });
 
   test('because a row is no message goes without it', async (t) => {

@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import { encodeFrame } from '../../../src/schema/stream-frame.js';
 import type { StreamMessage } from '../../../src/schema/stream-rows.js';
 import { DEFAULT_TOPICS, historyTopic, streamTopic } from '../../../src/schema/topics.js';
-import { Decoder } from '../../../src/server/decode.js';
+import { Decoder, MAX_PAYLOAD_BYTES } from '../../../src/server/decode.js';
 import { retry, type StoredReject } from '../../../src/server/rejects.js';
 import type { Batch } from '../../../src/server/store.js';
+import { frameOf } from '../../fixtures/frame-of-text.js';
 
 const NOW_S = 1_795_447_900;
 const RECEIVED_US = NOW_S * 1e6;
@@ -66,6 +67,20 @@ describe('a stream frame', () => {
       assert.match(rejects[0]?.detail ?? '', /^not a frame: /);
       assert.ok((rejects[0]?.payload.length ?? 0) <= 16_384);
     }
+  });
+
+  test('with a message in it that is too large for its topic is stored but for that one', () => {
+    const large = message(2, { fields: { id: 'drone-2', n: 'x'.repeat(MAX_PAYLOAD_BYTES) } });
+    const { observations, rejects } = decode(encodeFrame(KIT, [message(1), large, message(3)]));
+    assert.deepEqual(observations.map(({ thing }) => thing), ['drone-1', 'drone-3']); // biome-ignore format: short
+    const [alone] = new Decoder(DEFAULT_TOPICS).decode(onTopic(large)).rejects;
+    assert.deepEqual(rejects, [alone]);
+  });
+
+  test('that is nested without end is no fault of ours', () => {
+    const nested = JSON.stringify([KIT, ['d', 'E+', 'x', { n: 7 }]]).replace('7', '['.repeat(1e5) + ']'.repeat(1e5));
+    const { rejects } = decode(frameOf(nested));
+    assert.deepEqual(rejects.map(({ reason }) => reason), ['frame']); // biome-ignore format: short
   });
 
   test('with a bad message in it is stored but for that one, which can be tried again as from its topic', async () => {
