@@ -58,7 +58,8 @@ function droneNumbers(listener: Listener): number[] {
   return listener.json('wardragon/drones').map((message) => Number(message['index']));
 }
 
-describe('dragonsink kit', () => {
+// Each has a broker and a kit of its own, and waits most of the time.
+describe('dragonsink kit', { concurrency: 4 }, () => {
   test('publishes a heard drone once, stamped and numbered, and leaves with code 0', async (t) => {
     const { heard, listener, start, status } = await setUp(t);
     heard.hear('drone-1');

@@ -135,7 +135,7 @@ function ledgerCommand(env: NodeJS.ProcessEnv, args: readonly string[]): ReturnT
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 
-describe('what a kit is told', () => {
+describe('what a kit is told', { concurrency: 2 }, () => {
   test('what is committed, new or again, within the interval; a third of its credit at once', async (t) => {
     const { start, send, acks, covered } = await setUp(t);
     const server = await start();

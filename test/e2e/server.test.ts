@@ -93,7 +93,7 @@ async function ready({ client }: Setup): Promise<Record<string, unknown>[]> {
   return hellos;
 }
 
-describe('dragonsink server', () => {
+describe('dragonsink server', { concurrency: 2 }, () => {
   test('stores what is good, rejects what is not, and registers the kit', async (t) => {
     const setup = await setUp(t);
     const server = setup.start();

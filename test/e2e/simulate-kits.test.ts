@@ -14,12 +14,12 @@ test('three simulated kits are three kits in the database, each with its message
   const broker = await startMosquitto({}, t);
   const folder = tempFolder(t);
   const database = join(folder, 'server.db');
-  runDragonsink(t, ['server'], {
+  const server = runDragonsink(t, ['server'], {
     DATABASE_URL: `sqlite:${database}`,
     MQTT_BROKER_PORT: String(broker.port),
     SERVER_ID: 'test',
   });
-  await eventually('the database', () => existsSync(database));
+  await eventually('the database', () => /the database is open/.test(server.log()));
   const { configFile, spoolFile } = await kitFiles(join(folder, 'kit'), 'http://127.0.0.1:1', broker.port);
   const argv = ['simulate', '--kits', '3', '--rate', String(PER_KIT), '--config', configFile];
   const kits = runDragonsink(t, argv, { TMPDIR: folder });

@@ -105,7 +105,7 @@ async function setUp(t: TestContext, mqtt: string[], brokerOptions: BrokerOption
 const messagesIn = (frames: readonly Buffer[]): number =>
   frames.reduce((sum, frame) => sum + decodeFrame(frame).messages.length, 0);
 
-describe('a kit with mqtt_wire = stream', () => {
+describe('a kit with mqtt_wire = stream', { concurrency: 3 }, () => {
   test('sends frames to a server, nothing without one, and what it kept when one is back', async (t) => {
     const { on, hear, startKit, startServer, status, stored } = await setUp(t, ['mqtt_wire = stream']);
     const kit = startKit();

@@ -1,9 +1,9 @@
 // How long it takes from DragonSync's answer to the row, for what is heard from a moment on: looked up in the database
 // ten times a second.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { spareNow } from '../fixtures/patience.js';
 import type { DatabaseView } from './database-view.js';
 import type { Entered, OutsideLedger } from './outside-ledger.js';
-import { spareNow } from './patience.js';
 
 const EVERY_MS = 100;
 /** C.2 I10. */

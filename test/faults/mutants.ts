@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const PATCHES = join(import.meta.dirname, 'mutants');
 const execute = promisify(execFile);
 const BUILT_FROM = ['src', 'package.json', 'tsconfig.json'];
-const MUTANTS_AT_A_TIME = 2;
+const MUTANTS_AT_A_TIME = 3;
 /** A line of a patch's header. */
 const KILLED_BY = /^Killed-by: (?<id>\S+) seed (?<seed>\d+)$/gm;
 /** Lost, stored twice, deleted too early: what the guards are there for. That it does not start kills no mutant. */

@@ -1,7 +1,7 @@
 // What the server must do while its database is away, whatever the reason, and after it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { becomes } from './patience.js';
+import { becomes } from '../fixtures/patience.js';
 import type { World } from './world.js';
 
 export interface Outage {

@@ -1,8 +1,8 @@
 // The truth from outside: what the kit was shown, and what of it the kit must have accepted. In memory, and in a file
 // for whoever looks into a failure.
 import { appendFileSync } from 'node:fs';
+import { spareNow } from '../fixtures/patience.js';
 import type { Observation } from './observations.js';
-import { spareNow } from './patience.js';
 import type { SpooledRow } from './spool-view.js';
 
 export interface Entered {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { becomes, Patience } from './patience.js';
+import { becomes, Patience } from '../fixtures/patience.js';
 
 export interface ProgramOptions {
   readonly name: string;

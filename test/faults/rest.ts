@@ -1,9 +1,9 @@
 // After a fault: heals everything, waits until the world is at rest, and collects what the invariants are checked on.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Patience } from '../fixtures/patience.js';
 import { bothHalves } from './account.js';
 import { type LedgerAnswer, ledgerCommand, type StatusAnswer, statusCommand } from './commands.js';
 import type { StoredRow } from './database-view.js';
-import { Patience } from './patience.js';
 import type { World } from './world.js';
 
 const DEADLINE_MS = 120_000;

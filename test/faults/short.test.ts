@@ -14,7 +14,7 @@ import { SharedPostgres } from './suite.js';
 const MAIN = join(import.meta.dirname, '../../dist/main.js');
 const SEED = 1;
 /** Most of the time they wait: for backoffs, for keepalives. */
-const WORLDS_AT_A_TIME = 4;
+const WORLDS_AT_A_TIME = 6;
 
 const missing = await missingHere();
 const postgres = new SharedPostgres();

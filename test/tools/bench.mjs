@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ensureBuild, ensureDependencies, ensureMosquitto, ensurePostgres, ROOT } from './ensure.mjs';
 
-ensureDependencies();
+await ensureDependencies();
 ensureBuild();
 ensureMosquitto();
 ensurePostgres();

@@ -20,9 +20,9 @@ const NEEDED = {
   'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
 };
 
-runTool(() => {
+runTool(async () => {
   ensurePackages(NEEDED);
-  ensureDependencies();
+  await ensureDependencies();
   ensureBuild();
   ensureMosquitto();
   ensurePostgres();

@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuild, ensureDependencies, ROOT, runTool } from './ensure.mjs';
 
-runTool(() => {
-  ensureDependencies();
+runTool(async () => {
+  await ensureDependencies();
   rmSync(join(ROOT, 'dist/main.js'), { force: true }); // whoever says build means it
   ensureBuild();
 });

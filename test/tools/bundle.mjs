@@ -23,6 +23,7 @@ import {
   MissingPart,
   ROOT,
   run,
+  runBeside,
   runTool,
 } from './ensure.mjs';
 
@@ -57,8 +58,8 @@ function nodeRuntime(arch) {
   return folder;
 }
 
-/** better-sqlite3's native part for that runtime, compiled here. */
-function nativeModule(arch) {
+/** better-sqlite3's native part for that runtime, compiled here: nearly all of it is one file, a minute on one core. */
+async function nativeModule(arch) {
   const file = join(CACHE, `better-sqlite3-${dependencies['better-sqlite3']}-node-${NODE}-${arch}.node`);
   if (existsSync(file)) return file;
   const source = join(CACHE, `better-sqlite3-${arch}`);
@@ -71,15 +72,8 @@ function nativeModule(arch) {
   // What npm was told of the machine's own Node would win over --nodedir.
   const own = Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_config_'));
   const env = { ...Object.fromEntries(own), CC: `${prefix}gcc`, CXX: `${prefix}g++`, AR: `${prefix}ar` };
-  const options = [
-    'rebuild',
-    '--release',
-    `--arch=${arch}`,
-    `--nodedir=${nodeRuntime(arch)}`,
-    '--jobs=2',
-    '--loglevel=error',
-  ];
-  run(process.execPath, [nodeGyp(), ...options], { cwd: source, env });
+  const options = ['rebuild', '--release', `--arch=${arch}`, `--nodedir=${nodeRuntime(arch)}`, '--loglevel=error'];
+  await runBeside(process.execPath, [nodeGyp(), ...options], { cwd: source, env });
   const built = join(source, 'build/Release/better_sqlite3.node');
   run(`${prefix}strip`, ['--strip-unneeded', built]);
   renameSync(built, file);
@@ -146,7 +140,7 @@ exec "$here/node" "$@"
 `;
 
 /** The bundle's folder, as it will be in the archive. */
-function assemble(arch) {
+function assemble(arch, nativeFile) {
   const folder = join(CACHE, `dragonsink-${version}-linux-${arch}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'bin'), { recursive: true });
@@ -168,7 +162,7 @@ function assemble(arch) {
   cpSync(productionModules(), join(folder, 'node_modules'), { recursive: true });
   const native = join(folder, 'node_modules/better-sqlite3/build/Release');
   mkdirSync(native, { recursive: true });
-  copyFileSync(nativeModule(arch), join(native, 'better_sqlite3.node'));
+  copyFileSync(nativeFile, join(native, 'better_sqlite3.node'));
   const zeromq = join(folder, 'node_modules/zeromq/build/linux');
   const itsOwn = join(zeromq, `${arch}/node/glibc-${NODE_ABI}-Release/addon.node`);
   for (const file of filesBelow(zeromq)) if (file !== itsOwn) rmSync(file);
@@ -223,11 +217,13 @@ function pack(folder) {
   return archive;
 }
 
-runTool(() => {
-  const wanted = process.argv.slice(2);
-  const unknown = wanted.filter((arch) => !ARCHS.includes(arch));
+runTool(async () => {
+  const named = process.argv.slice(2);
+  const unknown = named.filter((arch) => !ARCHS.includes(arch));
   if (unknown.length > 0) throw new MissingPart(`there are ${ARCHS.join(' and ')}, not ${unknown.join(', ')}`);
-  ensureDependencies();
+  await ensureDependencies();
   ensureBuild();
-  for (const arch of wanted.length > 0 ? wanted : ARCHS) process.stdout.write(`${pack(assemble(arch))}\n`);
+  const wanted = named.length > 0 ? named : ARCHS;
+  const natives = await Promise.all(wanted.map(nativeModule));
+  for (const [i, arch] of wanted.entries()) process.stdout.write(`${pack(assemble(arch, natives[i]))}\n`);
 });

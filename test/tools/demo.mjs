@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { ensureBuild, ensureDependencies, ensureMosquitto, ROOT, runTool } from './ensure.mjs';
 import { handOver } from './hand-over.mjs';
 
-runTool(() => {
-  ensureDependencies();
+runTool(async () => {
+  await ensureDependencies();
   ensureBuild();
   ensureMosquitto({ optional: true });
   handOver([join(ROOT, 'dist/simulate/demo.js'), ...process.argv.slice(2)]);

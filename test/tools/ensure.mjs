@@ -1,6 +1,7 @@
 // Installs what is missing, so that a fresh machine needs nothing but Node: dependencies, the build, mosquitto and
 // PostgreSQL. Only Node's own modules: this runs before anything else is there. Everything it says goes to stderr.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -31,9 +32,9 @@ function say(text) {
 }
 
 /** Runs a tool: what is missing ends it with its message and exit code 1. */
-export function runTool(work) {
+export async function runTool(work) {
   try {
-    work();
+    await work();
   } catch (error) {
     if (!(error instanceof MissingPart)) throw error;
     say(error.message);
@@ -41,38 +42,54 @@ export function runTool(work) {
   }
 }
 
+const COMMAND = { cwd: ROOT, stdio: ['ignore', 2, 2] };
+
 /** Runs a command with its output on stderr; throws when it fails. */
 export function run(command, args, options = {}) {
-  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2], ...options });
-  if (status !== 0) throw new MissingPart(`failed: ${command} ${args.join(' ')}${error ? ` (${error.message})` : ''}`);
+  const { status, error } = spawnSync(command, args, { ...COMMAND, ...options });
+  if (status !== 0) throw failed(command, args, error);
 }
 
-/** `npm ci` when the lock file is newer than what is installed; the native module also where install scripts are blocked. */
-export function ensureDependencies() {
+/** The same, while others run. */
+export async function runBeside(command, args, options = {}) {
+  const [status] = await once(spawn(command, args, { ...COMMAND, ...options }), 'exit');
+  if (status !== 0) throw failed(command, args);
+}
+
+function failed(command, args, error) {
+  return new MissingPart(`failed: ${command} ${args.join(' ')}${error ? ` (${error.message})` : ''}`);
+}
+
+export async function ensureDependencies() {
+  ensureModules();
+  await ensureNative();
+}
+
+/** `npm ci` when the lock file is newer than what is installed; of the scripts that packages have, only one is needed. */
+export function ensureModules() {
   const installed = join(ROOT, 'node_modules/.package-lock.json');
-  if (!existsSync(installed) || modified(installed) < modified(join(ROOT, 'package-lock.json'))) {
-    say('installing dependencies: npm ci');
-    withCompiler(['ci', '--no-fund', '--no-audit']);
-  }
-  if (sqliteLoads()) return;
-  say('building the native module: npm rebuild better-sqlite3');
-  withCompiler(['rebuild', 'better-sqlite3']);
-  if (!sqliteLoads()) run(process.execPath, ['-e', LOAD_SQLITE]); // for what it says
+  if (existsSync(installed) && modified(installed) >= modified(join(ROOT, 'package-lock.json'))) return;
+  say('installing dependencies: npm ci');
+  run('npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit']);
 }
 
 const LOAD_SQLITE = "new (require('better-sqlite3'))(':memory:').close()";
 const COMPILER = ['build-essential', 'python3'];
+const REBUILD = ['rebuild', 'better-sqlite3'];
 
-/** Where no binary fits, better-sqlite3 is compiled when it is installed, and that needs a compiler. */
-function withCompiler(npmCommand) {
+/** better-sqlite3's native part: where no binary fits, that takes a compiler and a minute, in which others may run. */
+export async function ensureNative() {
+  if (sqliteLoads()) return;
+  say(`building the native module: npm ${REBUILD.join(' ')}`);
   try {
-    run('npm', npmCommand);
+    await runBeside('npm', REBUILD);
   } catch (error) {
     const hint = `if better-sqlite3 did not build above, as root run: apt-get install -y ${COMPILER.join(' ')}`;
     const failure = new MissingPart(`${error.message}\n${hint}`, { cause: error });
     if (spawnSync('c++', ['--version']).status === 0 || !aptInstall(COMPILER)) throw failure;
-    run('npm', npmCommand);
+    await runBeside('npm', REBUILD);
   }
+  if (!sqliteLoads()) run(process.execPath, ['-e', LOAD_SQLITE]); // for what it says
 }
 
 /** What compiles better-sqlite3, and with `prefix` for another architecture out of further packages. */

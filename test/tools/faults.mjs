@@ -11,8 +11,8 @@ import {
 } from './ensure.mjs';
 import { handOver } from './hand-over.mjs';
 
-runTool(() => {
-  ensureDependencies();
+runTool(async () => {
+  await ensureDependencies();
   ensureBuild();
   ensureMosquitto();
   ensurePostgres();

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
 import {
   ensureBuild,
-  ensureDependencies,
   ensureFaketime,
+  ensureModules,
   ensureMosquitto,
+  ensureNative,
   ensurePostgres,
   filesBelow,
   ROOT,
@@ -28,12 +29,12 @@ function say(text) {
 }
 
 /** False when it failed. */
-function stage(name, work) {
+async function stage(name, work) {
   say(`\n== ${name}`);
   const startedAt = performance.now();
   let failure = null;
   try {
-    work();
+    await work();
   } catch (error) {
     failure = error;
   }
@@ -84,7 +85,7 @@ function testsIn(folder) {
     .sort();
 }
 
-/** Which files run two at a time, which one after another, and which last. */
+/** By stages. */
 function select(named) {
   const isBelow = (folder) => (file) => file.startsWith(join(ROOT, 'test', folder) + sep);
   const isUnit = isBelow('unit');
@@ -100,42 +101,51 @@ function node(...args) {
   run(process.execPath, args);
 }
 
-function check() {
-  const stages = [
-    ['install', () => ensureDependencies()],
-    ['mosquitto', () => ensureMosquitto()],
-    ['postgresql', () => ensurePostgres()],
-    ['libfaketime', () => ensureFaketime()],
+/** True when all went well; after the first that did not, none begins. */
+async function each(stages) {
+  for (const [name, work] of stages) if (!(await stage(name, work))) return false;
+  return true;
+}
+
+async function check() {
+  if (!(await stage('install', ensureModules))) return false;
+  // On a new machine a minute of compiling, on one core; nothing here needs it.
+  const native = stage('native module', ensureNative);
+  const passed = await each([
+    ['mosquitto', ensureMosquitto],
+    ['postgresql', ensurePostgres],
+    ['libfaketime', ensureFaketime],
     ['lint', () => node('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.')],
     ['types', () => node(...tsc, '.')],
     ['types of the page', () => node(...tsc, 'src/page')],
     ['types of the tests', () => node(...tsc, 'test')],
-    ['build', () => ensureBuild()],
-  ];
-  return stages.every(([name, work]) => stage(name, work));
+    ['build', ensureBuild],
+  ]);
+  return (await native) && passed;
 }
 
-function test({ unit, e2e, faults }) {
+async function test({ unit, e2e, faults }) {
   const passed = [];
-  if (unit.length > 0) passed.push(stage('unit', () => runTests(unit, 2)));
-  // The end-to-end tests measure waiting times and start many processes: a few files beside each other.
-  if (e2e.length > 0) passed.push(stage('e2e', () => runTests(e2e, 3)));
-  if (faults.length > 0) passed.push(stage('faults', () => runTests(faults, 1, FAULTS_TIMEOUT_MS)));
+  // Two cores, and now and then one waits.
+  if (unit.length > 0) passed.push(await stage('unit', () => runTests(unit, 3)));
+  // The end-to-end tests start many processes, and wait most of the time.
+  if (e2e.length > 0) passed.push(await stage('e2e', () => runTests(e2e, 4)));
+  if (faults.length > 0) passed.push(await stage('faults', () => runTests(faults, 1, FAULTS_TIMEOUT_MS)));
   return passed.length > 0 && passed.every(Boolean);
 }
 
-function main() {
+async function main() {
   // npm runs this in the project's folder, wherever it was called.
   const named = process.argv.slice(2).map((file) => resolve(process.env.INIT_CWD ?? '.', file));
   let files = null;
-  const ok = stage('tests', () => {
+  const ok = await stage('tests', () => {
     files = select(named);
   });
-  return ok && check() && test(files);
+  return ok && (await check()) && (await test(files));
 }
 
 const startedAt = performance.now();
-const ok = main();
+const ok = await main();
 if (!ok && total.fail === 0) total.fail = 1; // a stage that is no test
 if (total.skipped > 0) say(`\n${total.skipped} skipped`);
 say(`\n== all: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
