@@ -247,14 +247,14 @@ export class KitClock {
 
 /**
  * DragonSync shows a thing for a minute: what was observed before the clock jumped may be accepted after it. Of the two
- * clocks it was observed by the one that makes the time between smaller.
+ * clocks it was observed by the one that makes the time between smaller, by more than either may drift.
  */
 function isOfTheOneBefore(row: Pick<SpoolRow, 'acceptedAtMs' | 'body'>, own: Stretch, before: Stretch): boolean {
   if (before.bootId !== own.bootId || row.acceptedAtMs - own.beganMs > FRESH_MS) return false;
   const { observed_at: observedS } = JSON.parse(row.body) as { observed_at?: unknown };
   if (typeof observedS !== 'number') return false;
   const agoMs = row.acceptedAtMs - observedS * 1_000;
-  return Math.abs(agoMs + before.bootedMs - own.bootedMs) < Math.abs(agoMs);
+  return Math.abs(agoMs + before.bootedMs - own.bootedMs) + TOLERANCE_MS < Math.abs(agoMs);
 }
 
 /** The same for whoever only looks into a spool: by what is known of its rows so far. */

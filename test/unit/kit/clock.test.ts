@@ -330,6 +330,15 @@ describe('a clock that goes wrong under way', () => {
     assert.ok((kit.notes.get('clock') ?? '').length < 30_000);
   });
 
+  test('in steps: what was observed before one that is tolerated is not taken for what came before one that is not', () => {
+    const kit = new TestClock(0);
+    kit.gps().accept();
+    kit.wrongMs = 14_000;
+    kit.wait(1_000).accept();
+    kit.wrongMs = 21_000;
+    assertOffset(kit.clock.offsetOf(kit.wait(1_000).accept(500, 14_000)), 14_000);
+  });
+
   test('into 2038 from the start', () => {
     const wrongMs = TRUTH_MS - Date.UTC(2038, 0, 19, 3, 14, 7);
     const kit = new TestClock(wrongMs);
