@@ -79,7 +79,8 @@ export class Outbox {
     if (sent !== undefined) sent.isReleased = true;
   }
 
-  take(sending: Sending, carrier: Carrier): void {
+  /** A frame with `fullFrame` messages is sent. */
+  take(sending: Sending, carrier: Carrier, fullFrame: number): void {
     if (carrier === 'topic') {
       this.send(topicPacket(this.options.outgoing, sending));
       return;
@@ -92,7 +93,7 @@ export class Outbox {
       return;
     }
     this.frame.add(framed);
-    if (this.frame.isFull(this.maxFrameMessages)) this.closeFrame();
+    if (this.frame.isFull(fullFrame)) this.closeFrame();
   }
 
   closeFrame(): void {

@@ -58,23 +58,29 @@ export class FairQueue<T> {
 
   /**
    * Items until their cost comes to `limit`, at least one, if there is any whose owner is not being served. When there is
-   * more, half of the owners are left to another taker.
+   * more, half of the owners are left to another taker. Where something goes ahead, the rest stops at `restLimit`: what
+   * goes ahead waits for it too, and the next to come for the end of this turn.
    */
-  take(limit: number, costOf: (item: T) => number): Turn<T> {
+  take(limit: number, costOf: (item: T) => number, restLimit = limit): Turn<T> {
     const taken: T[] = [];
     const free = [...this.lines].filter(([owner]) => !this.served.has(owner));
     const mine = this.total > limit ? free.slice(0, Math.ceil(free.length / 2)) : free;
     const turns = mine.map(([owner, line]) => ({ owner, line, ahead: 0, rest: 0 }));
     let cost = 0;
+    let restCost = 0;
+    let isAnyAhead = false;
     let before = -1;
     while (before < taken.length && cost < limit) {
       before = taken.length;
       for (const turn of turns) {
         if (cost >= limit) break;
-        const next = nextOf(turn, costOf);
+        const { ahead } = turn;
+        const next = nextOf(turn, costOf, !isAnyAhead || restCost < restLimit);
         if (next === undefined) continue;
         taken.push(next.item);
         cost += costOf(next.item);
+        if (turn.ahead > ahead) isAnyAhead = true;
+        else restCost += costOf(next.item);
       }
     }
     const owners = turns.filter(({ ahead, rest }) => ahead + rest > 0);
@@ -121,9 +127,11 @@ export class FairQueue<T> {
 function nextOf<T>(
   turn: { readonly line: Line<T>; ahead: number; rest: number },
   costOf: (item: T) => number,
+  mayRest: boolean,
 ): Entry<T> | undefined {
   const { line } = turn;
-  const [ahead, rest] = [line.ahead[turn.ahead], line.rest[turn.rest]];
+  const ahead = line.ahead[turn.ahead];
+  const rest = mayRest ? line.rest[turn.rest] : undefined;
   const isRestDue = rest !== undefined && line.aheadCost >= AHEAD_SHARE * costOf(rest.item);
   if (ahead !== undefined && (!isRestDue || ahead.n < rest.n)) {
     turn.ahead += 1;

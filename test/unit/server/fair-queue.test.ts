@@ -55,6 +55,28 @@ test('it is a quarter of what they cost: many small ones go before one that is l
   assert.equal(taken.findIndex(isLarge), 756);
 });
 
+test('with what goes ahead little of the rest is taken, and all there is room for without', () => {
+  const queue = new FairQueue<string>();
+  for (let n = 1; n <= 9; n += 1) queue.push(n % 2 === 0 ? 'a' : 'b', `rest-${n}`);
+  queue.push('b', 'new-1', 'ahead');
+  assert.deepEqual(queue.take(6, one, 3).items, ['new-1', 'rest-1', 'rest-3', 'rest-5']);
+  const alone = new FairQueue<number>();
+  for (let n = 1; n <= 9; n += 1) alone.push('a', n);
+  assert.equal(alone.take(6, one, 3).items.length, 6);
+  for (const cost of [250, 251]) alone.push('c', cost);
+  for (let i = 0; i < 2_000; i += 1) alone.push('c', 1, 'ahead');
+  const takes = Array.from({ length: 3 }, () => {
+    const { items, done } = alone.take(500, (cost) => cost, 100);
+    done();
+    return items;
+  });
+  assert.deepEqual(
+    takes.map((items) => items.filter((cost) => cost === 250).length),
+    [0, 1, 0],
+    'it has its quarter all the same',
+  );
+});
+
 test('what stands behind all overtakes nothing that came before it', () => {
   const queue = new FairQueue<string>();
   for (const item of ['a1', 'a2']) queue.push('a', item);
