@@ -65,8 +65,14 @@ const INSECURE: [label: string, text: string] = [
   'the certificate of the broker is not checked (mqtt_tls_insecure)',
 ];
 
+type ClockFacts = Pick<KitStatus, 'clock_offset_s' | 'clock_waits_s'>;
+
 /** What is within the tolerance is how GPS time comes. */
-function clockFacts(offsetS: number | null): [label: string, text: string][] {
+function clockFacts({ clock_offset_s: offsetS, clock_waits_s }: ClockFacts): [label: string, text: string][] {
+  if (clock_waits_s !== undefined) {
+    const most = `${Math.ceil(clock_waits_s / 60)} min at most`;
+    return [['clock', `nobody says whether it is right: what is heard waits for GPS time or NTP, ${most}`]];
+  }
   if (offsetS === null || Math.abs(offsetS) < CLOCK_TOLERANCE_S) return [];
   return [
     [
@@ -76,13 +82,8 @@ function clockFacts(offsetS: number | null): [label: string, text: string][] {
   ];
 }
 
-function runningFacts({
-  counts,
-  link,
-  source,
-  receivers = {},
-  clock_offset_s,
-}: KitStatus): [label: string, text: string][] {
+function runningFacts(status: KitStatus): [label: string, text: string][] {
+  const { counts, link, source, receivers = {} } = status;
   const served = link.served === true ? ', a server is there' : '';
   const wire = typeof link.wire === 'string' ? `, as ${link.wire}` : '';
   return [
@@ -92,7 +93,7 @@ function runningFacts({
     ['delivery', `${link.delivery ?? '-'}${typeof link.store_id === 'string' ? `, to database ${link.store_id}` : ''}`],
     ['DragonSync', source.state],
     ...receiverFacts(receivers),
-    ...clockFacts(clock_offset_s),
+    ...clockFacts(status),
     ...(link.tls_insecure === true ? [INSECURE] : []),
   ];
 }

@@ -1,8 +1,8 @@
 // How far the kit's clock is off, and by which clock each row was taken. A kit without a clock battery begins in 1970, or
 // where it was switched off, and its clock jumps when it is set: the time since the machine was booted does not jump, so
 // that what is known of the clock at one moment tells of every other since.
-import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
+import { bootId } from '../base/boot-id.js';
 import { toError } from '../base/errors.js';
 import { isObject, type JsonObject, parseJson } from '../base/json.js';
 import type { Logger } from '../base/log.js';
@@ -12,6 +12,8 @@ import type { Spool, SpoolRow } from '../spool/spool.js';
 
 export interface KitClockOptions {
   readonly spool: Pick<Spool, 'note' | 'setNote' | 'lastId'>;
+  /** Whether anything but GPS time says that the clock is right (clock-proof.ts). */
+  readonly isProven: () => boolean;
   /** Rows that waited may be sent. */
   readonly onKnown: () => void;
   readonly log: Logger;
@@ -51,12 +53,12 @@ const WAIT_MS = 600_000;
 const MAX_STRETCHES = 100;
 
 export class KitClock {
-  /** GPS time less the kit's, in seconds, as last measured; null before. */
-  private measuredMs: number | null = null;
-  /** Of messages that left as they were. */
-  private lateMs: number | null = null;
-  /** When the machine was really booted, as far as GPS has told. */
-  private bootedMs: number | null = null;
+  /** When the machine was really booted, by GPS time. */
+  private gpsBootedMs: number | null = null;
+  /** In this boot it was found that the clock is right: from then on it is, until GPS time says otherwise. */
+  private isTrusted = false;
+  /** What messages lacked that left as they were. */
+  private uncorrectedMs = 0;
   /** Each reading is shown again for a while, and is old by then. */
   private readGpsMs = 0;
   private readonly stretches: Stretch[];
@@ -67,15 +69,35 @@ export class KitClock {
   constructor(private readonly options: KitClockOptions) {
     this.now = options.now ?? Date.now;
     this.uptimeMs = options.uptimeMs ?? (() => uptime() * 1_000);
-    this.bootId = options.bootId ?? readBootId();
+    this.bootId = options.bootId ?? bootId();
     this.stretches = readStretches(options.spool.note(NOTE));
     for (const one of this.stretches) if (one.bootId !== this.bootId) giveUp(one);
+    this.recall();
   }
 
-  /** What is to be added to the times of messages that left uncorrected, or else to the clock as it is now. Seconds. */
+  /** What a process before this one has found out in this boot. */
+  private recall(): void {
+    const last = this.ownLast();
+    if (last === undefined || last.offsetMs === null || last.gaveUp) return;
+    if (last.offsetMs === 0) this.isTrusted = true;
+    else this.gpsBootedMs = last.bootedMs + last.offsetMs;
+  }
+
+  /** GPS time less the clock as it is now, in seconds; null while there was no GPS time. */
   get offsetS(): number | null {
-    const ms = this.lateMs ?? this.measuredMs;
-    return ms === null ? null : ms / 1_000;
+    if (this.gpsBootedMs === null) return null;
+    return Math.round(this.gpsBootedMs - (this.now() - this.uptimeMs())) / 1_000;
+  }
+
+  /** What the times of messages lacked, in seconds, that left before that was known; 0 when none did. */
+  get uncorrectedS(): number {
+    return this.uncorrectedMs / 1_000;
+  }
+
+  /** For how many seconds at most rows still wait to know the clock; 0 when none do. */
+  get waitsForS(): number {
+    const waiting = this.stretches.findLast(({ offsetMs }) => offsetMs === null);
+    return waiting === undefined ? 0 : Math.max(1, Math.ceil((waiting.waitUntilMs - this.uptimeMs()) / 1_000));
   }
 
   /** To be added to the times of this row, in seconds. */
@@ -99,8 +121,7 @@ export class KitClock {
     if (reading === null || reading.gpsMs < OLDEST_MS || reading.gpsMs === this.readGpsMs) return;
     this.readGpsMs = reading.gpsMs;
     if (Math.abs(this.now() - reading.clockMs) > FRESH_MS) return;
-    this.measuredMs = reading.gpsMs - reading.clockMs;
-    this.bootedMs = this.now() - this.uptimeMs() + this.measuredMs;
+    this.gpsBootedMs = this.now() - this.uptimeMs() + reading.gpsMs - reading.clockMs;
   }
 
   /** Before rows are accepted, and every few seconds: by which clock they are taken. */
@@ -108,63 +129,85 @@ export class KitClock {
     const before = JSON.stringify(this.stretches);
     const uptimeMs = this.uptimeMs();
     const bootedMs = this.now() - uptimeMs;
-    const last = this.stretches.at(-1);
-    const isSame = last?.bootId === this.bootId && Math.abs(last.bootedMs - bootedMs) < STEP_MS;
-    const truth = this.bootedMs ?? this.stepTells(last, bootedMs, uptimeMs);
+    const truth = this.truth(bootedMs);
     if (truth !== null) this.resolve(truth);
-    for (const one of this.stretches) if (one.offsetMs === null && uptimeMs >= one.waitUntilMs) giveUp(one);
+    this.losePatience(uptimeMs);
+    const last = this.ownLast();
     const offsetMs = this.offsetNow(bootedMs);
-    if (
-      last !== undefined &&
-      last.bootId === this.bootId &&
-      offsetMs !== null &&
-      offsetMs === last.offsetMs &&
-      !last.gaveUp
-    ) {
+    if (offsetMs === null) {
+      const isSame = last !== undefined && Math.abs(last.bootedMs - bootedMs) < STEP_MS;
+      if (!isSame) this.begin({ bootedMs, offsetMs, uptimeMs });
+    } else if (last !== undefined && !last.gaveUp && last.offsetMs === offsetMs) {
       last.bootedMs = bootedMs; // it drifts, within what is tolerated
-    } else if (!isSame || !(last.gaveUp ? offsetMs === null : offsetMs === last.offsetMs)) {
+    } else {
       this.begin({ bootedMs, offsetMs, uptimeMs });
     }
     if (JSON.stringify(this.stretches) !== before) this.save();
   }
 
-  private begin({
-    bootedMs,
-    offsetMs,
-    uptimeMs,
-  }: {
-    bootedMs: number;
-    offsetMs: number | null;
-    uptimeMs: number;
-  }): void {
+  private begin(clock: { bootedMs: number; offsetMs: number | null; uptimeMs: number }): void {
+    const { bootedMs, offsetMs, uptimeMs } = clock;
     const { spool, log } = this.options;
     const fromId = spool.lastId() + 1;
-    const last = this.stretches.at(-1);
     // Nothing was taken by the one before.
-    if (last?.fromId === fromId) this.stretches.pop();
-    const waitUntilMs = uptimeMs + WAIT_MS;
-    const beganMs = bootedMs + uptimeMs;
-    this.stretches.push({ fromId, bootId: this.bootId, bootedMs, offsetMs, beganMs, waitUntilMs, gaveUp: false });
+    if (this.stretches.at(-1)?.fromId === fromId) this.stretches.pop();
+    // One that can't be right is never sent as it is before its time; one that may be, 10 minutes after the boot.
+    const waitUntilMs = this.mayBeRight ? WAIT_MS : uptimeMs + WAIT_MS;
+    const one = { fromId, bootId: this.bootId, bootedMs, offsetMs, beganMs: bootedMs + uptimeMs, waitUntilMs };
+    this.stretches.push({ ...one, gaveUp: false });
     if (this.stretches.length > MAX_STRETCHES) this.stretches.shift();
-    if (offsetMs === null) {
+    this.losePatience(uptimeMs);
+    if (this.isWaiting(fromId)) {
+      const now = new Date(this.now()).toISOString();
       log.warn(
-        `the clock says ${new Date(this.now()).toISOString()}: what is heard waits for GPS time, 10 minutes at most`,
+        `the clock says ${now}, and nothing says that it is right: what is heard waits for GPS time or NTP, 10 minutes at most`,
       );
-    } else if (offsetMs !== 0) {
+    } else if (offsetMs !== null && offsetMs !== 0) {
       log.warn({ offset_s: offsetMs / 1_000 }, 'the clock is wrong, by GPS time: what is heard is corrected by that');
     }
   }
 
-  /** Null when nothing but the clock's own word says how far it is off, and that can't be. */
-  private offsetNow(bootedMs: number): number | null {
-    if (this.bootedMs !== null) return significant(this.bootedMs - bootedMs, this.stretches.at(-1)?.offsetMs ?? 0);
-    return this.now() >= OLDEST_MS ? 0 : null;
+  private losePatience(uptimeMs: number): void {
+    const lost = this.stretches.filter(({ offsetMs, waitUntilMs }) => offsetMs === null && uptimeMs >= waitUntilMs);
+    if (lost.length === 0) return;
+    for (const one of lost) giveUp(one);
+    this.options.log.warn('neither GPS time nor NTP says whether the clock is right: it is taken as it is');
   }
 
-  /** A clock that was never set and now is tells when the machine was booted. */
-  private stepTells(last: Stretch | undefined, bootedMs: number, uptimeMs: number): number | null {
-    if (last === undefined || last.bootId !== this.bootId || this.now() < OLDEST_MS) return null;
-    return last.bootedMs + uptimeMs < OLDEST_MS ? bootedMs : null;
+  private get mayBeRight(): boolean {
+    return this.now() >= OLDEST_MS;
+  }
+
+  /** Null when nothing but the clock's own word says how far it is off. */
+  private offsetNow(bootedMs: number): number | null {
+    if (this.gpsBootedMs !== null) return significant(this.gpsBootedMs - bootedMs, this.ownLast()?.offsetMs ?? 0);
+    return this.mayBeRight && this.isTrusted ? 0 : null;
+  }
+
+  /** When the machine was really booted; null when nothing but the clock's own word says so. */
+  private truth(bootedMs: number): number | null {
+    if (this.gpsBootedMs !== null) return this.gpsBootedMs;
+    if (!this.mayBeRight) return null;
+    this.isTrusted ||= this.wasSet(bootedMs) || this.isProven();
+    return this.isTrusted ? bootedMs : null;
+  }
+
+  /** After it was waited for in vain nobody is asked any more: then it takes GPS time, or a clock that is set. */
+  private isProven(): boolean {
+    return this.ownLast()?.gaveUp !== true && !this.isInThePast && this.options.isProven();
+  }
+
+  /** While nobody knew whether it is right: whoever set it knew better. */
+  private wasSet(bootedMs: number): boolean {
+    const last = this.ownLast();
+    if (last === undefined || !(last.offsetMs === null || last.gaveUp)) return false;
+    return Math.abs(last.bootedMs - bootedMs) >= TOLERANCE_MS;
+  }
+
+  /** A boot before this one began later than it is now. */
+  private get isInThePast(): boolean {
+    const now = this.now();
+    return this.stretches.some((one) => one.bootId !== this.bootId && one.beganMs + (one.offsetMs ?? 0) > now);
   }
 
   private resolve(bootedMs: number): void {
@@ -172,18 +215,24 @@ export class KitClock {
     for (const one of this.stretches) {
       if (one.bootId !== this.bootId || (one.offsetMs !== null && !one.gaveUp)) continue;
       one.offsetMs = significant(bootedMs - one.bootedMs, 0);
-      if (one.gaveUp) this.lateMs = one.offsetMs;
+      if (one.gaveUp) this.uncorrectedMs = one.offsetMs;
       one.gaveUp = false;
       isNews = true;
     }
     if (!isNews) return;
-    this.options.log.info('it is known by now how far the clock is off: what waited is sent');
+    this.options.log.info('it is known by now whether the clock is right: what waited is sent');
     // Not from within: whoever looks is about to accept rows.
     queueMicrotask(this.options.onKnown);
   }
 
   private stretchOf(rowId: number): Stretch | undefined {
     return this.stretches.findLast(({ fromId }) => fromId <= rowId);
+  }
+
+  /** The last stretch, if it is of this boot. */
+  private ownLast(): Stretch | undefined {
+    const last = this.stretches.at(-1);
+    return last?.bootId === this.bootId ? last : undefined;
   }
 
   private save(): void {
@@ -198,14 +247,14 @@ export class KitClock {
 
 /**
  * DragonSync shows a thing for a minute: what was observed before the clock jumped may be accepted after it. Of the two
- * clocks it was observed by the one that makes the time between smaller.
+ * clocks it was observed by the one that makes the time between smaller, by more than either may drift.
  */
 function isOfTheOneBefore(row: Pick<SpoolRow, 'acceptedAtMs' | 'body'>, own: Stretch, before: Stretch): boolean {
   if (before.bootId !== own.bootId || row.acceptedAtMs - own.beganMs > FRESH_MS) return false;
   const { observed_at: observedS } = JSON.parse(row.body) as { observed_at?: unknown };
   if (typeof observedS !== 'number') return false;
   const agoMs = row.acceptedAtMs - observedS * 1_000;
-  return Math.abs(agoMs + before.bootedMs - own.bootedMs) < Math.abs(agoMs);
+  return Math.abs(agoMs + before.bootedMs - own.bootedMs) + TOLERANCE_MS < Math.abs(agoMs);
 }
 
 /** The same for whoever only looks into a spool: by what is known of its rows so far. */
@@ -236,13 +285,4 @@ function significant(offsetMs: number, before: number): number {
 function readStretches(note: string | null): Stretch[] {
   const found = note === null ? [] : parseJson(note);
   return Array.isArray(found) ? (found.filter(isObject) as unknown as Stretch[]) : [];
-}
-
-/** https://docs.kernel.org/admin-guide/sysctl/kernel.html#random */
-function readBootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'unknown';
-  }
 }

@@ -8,6 +8,7 @@ import type { KitStatus } from '../schema/status.js';
 import type { TopicNames } from '../schema/topics.js';
 import type { Spool } from '../spool/spool.js';
 import { KitClock } from './clock.js';
+import { ClockProof } from './clock-proof.js';
 import { Control } from './control.js';
 import type { Delivery } from './delivery.js';
 import { Answers } from './doctor/answers.js';
@@ -95,7 +96,8 @@ export class Kit implements Part {
   constructor(private readonly options: KitOptions) {
     const { spool, log, source, pollMs, topics, qos, delivery, wires, drainRateKbps } = options;
     this.values = new LastValues(log);
-    this.clock = new KitClock({ spool, onKnown: () => this.publisher.wake(), log });
+    const proof = new ClockProof();
+    this.clock = new KitClock({ spool, isProven: () => proof.holds(), onKnown: () => this.publisher.wake(), log });
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
     this.reporter = new StatusReporter({
@@ -266,7 +268,7 @@ export class Kit implements Part {
       n: this.reporter.n,
       kitId: this.identity.current() ?? '',
       nowMs: Date.now(),
-      clockOffsetS: this.clock.offsetS,
+      clock: this.clock,
       resent: this.publisher.counts.resent,
       refused: this.intake.refused,
       link: {

@@ -90,7 +90,8 @@ export class Outbox {
     if (sent !== undefined) sent.isReleased = true;
   }
 
-  take(sending: Sending, carrier: Carrier): void {
+  /** A frame with `fullFrame` messages is sent. */
+  take(sending: Sending, carrier: Carrier, fullFrame: number): void {
     if (carrier === 'topic') {
       this.send(topicPacket(this.options.outgoing, sending));
       return;
@@ -103,7 +104,7 @@ export class Outbox {
       return;
     }
     this.frame.add(framed);
-    if (this.frame.isFull(this.maxFrameMessages)) this.closeFrame();
+    if (this.frame.isFull(fullFrame)) this.closeFrame();
   }
 
   /** Sends one packet of it, which is all, or what fits. */

@@ -10,6 +10,7 @@ import type { Spool, SpoolRow } from '../spool/spool.js';
 import { AckWindow } from './ack-window.js';
 import { classOf, kindOf } from './classes.js';
 import type { OnConfirmed } from './delivery.js';
+import { FRAME_MESSAGES, FramePace } from './frame-pace.js';
 import { Lanes, type NextRow, type Place } from './lanes.js';
 import { Outbox } from './outbox.js';
 import type { Outgoing, Packet } from './packets.js';
@@ -48,10 +49,6 @@ export interface SessionOptions {
   readonly now: () => number;
 }
 
-/** A full frame. Twice as many would be a tenth smaller, and new messages would wait for it twice as long. */
-export const FRAME_MESSAGES = 250;
-/** Of frames with backlog so few at once: what is new waits behind them, on a slow link for a second. */
-const MAX_BACKLOG_FRAMES = 2;
 const AFTER_QUOTA_MS = 5_000;
 /** A broker that says no without a reason may be in trouble; at this message again and again, it is the message. */
 const REFUSALS_BEFORE_QUARANTINE = 3;
@@ -74,6 +71,7 @@ export class PublishSession {
   private readonly settling: Settling;
   private readonly refusals = new Map<number, number>();
   private readonly outbox: Outbox;
+  private readonly pace: FramePace;
   private isStreamDenied = false;
   private backlogUptoId: number;
   private lanes: Lanes;
@@ -85,6 +83,7 @@ export class PublishSession {
   constructor(private readonly options: SessionOptions) {
     this.ackWindow = new AckWindow(options);
     this.settling = new Settling(options);
+    this.pace = new FramePace(options.now);
     this.outbox = new Outbox({
       link: options.link,
       outgoing: options.outgoing,
@@ -103,12 +102,15 @@ export class PublishSession {
 
   /** Fills the window. Call it whenever rows were accepted. */
   pump(): void {
-    const { outbox } = this;
+    const { outbox, pace } = this;
     const carriers = { live: this.carrier, replay: this.replayCarrier };
     while (this.maySend) {
       const next = outbox.hasRest ? null : this.next(carriers);
-      if (next !== null) outbox.take(next, next.replay ? carriers.replay : carriers.live);
-      else if (outbox.isFrameDue) outbox.closeFrame();
+      if (next !== null) {
+        const carrier = next.replay ? carriers.replay : carriers.live;
+        if (!next.replay && carrier === 'topic') pace.liveSent();
+        outbox.take(next, carrier, Math.min(outbox.maxFrameMessages, pace.messages));
+      } else if (outbox.isFrameDue) outbox.closeFrame();
       else break;
     }
   }
@@ -243,7 +245,7 @@ export class PublishSession {
 
   private mayBacklog(carrier: Carrier): boolean {
     const { throttle, onConfirmed } = this.options;
-    if (carrier === null || (carrier === 'frame' && this.outbox.backlogFrames >= MAX_BACKLOG_FRAMES)) return false;
+    if (carrier === null || (carrier === 'frame' && this.outbox.backlogFrames >= this.pace.frames)) return false;
     if (onConfirmed() === 'await-ack' && !this.ackWindow.isOpen(this.outbox.frame.replays)) return false;
     const waitMs = throttle.waitMs();
     if (waitMs === 0) return true;

@@ -136,10 +136,11 @@ export class StatusReporter {
 }
 
 /** What should be known at once when it changes; what changes with every message is not in it. */
-function gist({ kit_id, spool, counts, link, source, receivers = {} }: KitCondition): string {
+function gist({ kit_id, spool, counts, link, source, receivers = {}, clock_waits_s }: KitCondition): string {
   const { published: _, ...ofLink } = link;
   const radios = Object.entries(receivers).map(([name, { state }]) => [name, state]);
-  return JSON.stringify([kit_id, spool.quarantined, counts.refused > 0, ofLink, source.state, radios]);
+  const waits = clock_waits_s !== undefined;
+  return JSON.stringify([kit_id, spool.quarantined, counts.refused > 0, ofLink, source.state, radios, waits]);
 }
 
 function key({ epoch, kind }: Entry): string {

@@ -4,13 +4,14 @@ import type { Kind } from '../schema/kinds.js';
 import type { KitStatus } from '../schema/status.js';
 import type { ClassCounts, Spool, SpoolCounts, StreamLedger } from '../spool/spool.js';
 import { kindOf } from './classes.js';
+import type { KitClock } from './clock.js';
 
 export interface StatusInputs {
   readonly opening: string;
   readonly n: number;
   readonly kitId: string;
   readonly nowMs: number;
-  readonly clockOffsetS: number | null;
+  readonly clock: Pick<KitClock, 'offsetS' | 'uncorrectedS' | 'waitsForS'>;
   readonly resent: number;
   readonly refused: number;
   readonly link: KitStatus['link'];
@@ -26,6 +27,8 @@ export type KitCondition = Pick<
   | 'version'
   | 'time'
   | 'clock_offset_s'
+  | 'uncorrected_offset_s'
+  | 'clock_waits_s'
   | 'opening'
   | 'n'
   | 'spool'
@@ -42,7 +45,7 @@ export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInput
     kit_id: inputs.kitId,
     version: VERSION,
     time: new Date(inputs.nowMs).toISOString(),
-    clock_offset_s: inputs.clockOffsetS,
+    ...clockOf(inputs.clock),
     opening: inputs.opening,
     n: inputs.n,
     ...spoolOf(counts),
@@ -50,6 +53,14 @@ export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInput
     link: inputs.link,
     source: inputs.source,
     ...(inputs.receivers === undefined ? {} : { receivers: inputs.receivers }),
+  };
+}
+
+function clockOf({ offsetS, uncorrectedS, waitsForS }: StatusInputs['clock']) {
+  return {
+    clock_offset_s: offsetS,
+    ...(uncorrectedS === 0 ? {} : { uncorrected_offset_s: uncorrectedS }),
+    ...(waitsForS === 0 ? {} : { clock_waits_s: waitsForS }),
   };
 }
 

@@ -13,11 +13,12 @@ export const kitStatus = z.looseObject({
   version: z.string(),
   /** ISO 8601 UTC, the kit's clock. */
   time: z.string(),
-  /**
-   * Seconds to be added to the kit's clock: by GPS time now, or, once that is known, what messages lacked that left
-   * uncorrected. Null when nothing is known.
-   */
+  /** GPS time less the kit's clock as it is now; null while there was no GPS time. */
   clock_offset_s: z.number().nullable(),
+  /** What the times of messages lacked that left before the clock was known; absent when none did. */
+  uncorrected_offset_s: z.number().optional(),
+  /** For so long at most messages wait to know the clock; absent when none do. */
+  clock_waits_s: z.number().optional(),
   /** Random, per opening of the spool; with `n`, which rises by one, it tells a newer status from an older one. */
   opening: z.string(),
   n: count,

@@ -35,6 +35,8 @@ export interface BatcherOptions {
 }
 
 const MAX_BATCH_MESSAGES = 500;
+/** Of backlog in a commit with something new: it and what comes next wait for the whole of it. */
+const MAX_BACKLOG_BESIDE_LIVE = 100;
 /** A larger message counts for as many, also where room is counted: memory and a transaction have to hold it. */
 const BYTES_OF_A_MESSAGE = 4_096;
 /** Commits at a time: with two, one computes while the other waits for the database. */
@@ -187,7 +189,7 @@ export class Batcher {
 
   /** Whole MQTT messages only: an array or a frame is acknowledged when all of it is there. */
   private take(): Turn<Received> {
-    const turn = this.waiting.take(MAX_BATCH_MESSAGES, messagesOf);
+    const turn = this.waiting.take(MAX_BATCH_MESSAGES, messagesOf, MAX_BACKLOG_BESIDE_LIVE);
     this.left(turn.items);
     return turn;
   }

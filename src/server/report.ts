@@ -9,17 +9,19 @@ const MAX_OPENING_LENGTH = 64;
 
 /** @throws PayloadError `schema` when it contradicts itself. */
 export function toReport(status: KitStatus): KitReport {
-  const { kit_id: kitId, opening, n, listing, link, ledger, receivers, clock_offset_s: clockOffsetS } = status;
+  const { kit_id: kitId, opening, n, listing, link, ledger, receivers } = status;
   if (opening === '' || opening.length > MAX_OPENING_LENGTH) throw contradiction('opening: not 1 to 64 characters');
   if (listing !== undefined && listing.part > listing.of) throw contradiction('listing: a part beyond the last');
   for (const [i, stream] of ledger.entries()) checkStream(`ledger.${i}`, stream);
   const about = { kitId, opening, n, listing: listing ?? null };
   const report = { ...about, reconnects: link.reconnects, streams: ledger, status };
   const endsAtMs = Date.parse(link.certificate_ends_at ?? '');
+  // What it is off now is corrected before it is sent; a message of before that may have been refused.
+  const clockOffsetS = status.uncorrected_offset_s ?? status.clock_offset_s ?? 0;
   return {
     ...report,
     ...(link.tls_insecure === true ? { insecure: true as const } : {}),
-    ...(Math.abs(clockOffsetS ?? 0) >= CLOCK_TOLERANCE_S ? { clockOffsetS: clockOffsetS ?? 0 } : {}),
+    ...(Math.abs(clockOffsetS) >= CLOCK_TOLERANCE_S ? { clockOffsetS } : {}),
     ...(receivers === undefined ? {} : { receivers: Object.entries(receivers).map(toReceiver) }),
     ...(Number.isNaN(endsAtMs) ? {} : { certificateEndsAtMs: endsAtMs }),
   };

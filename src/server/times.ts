@@ -39,9 +39,18 @@ export function timesOf(kind: Kind, message: JsonObject, sink: SinkEnvelope | nu
   }
   const timeUs = toMicros(observed);
   const rawUs = toMicros(sink?.observed_raw ?? observed);
-  // A stock DragonSync sends whole seconds of a status, dragonsink all of them: both are one observation.
-  const keyUs = kind === 'system' ? Math.floor(rawUs / SECOND_US) * SECOND_US : rawUs;
-  return { key: { thing, keyUs, timeUs, ...twinOf(kind, thing, message) }, arrival: false };
+  if (kind === 'system') return { key: { ...systemKey(thing, rawUs, sink), timeUs }, arrival: false };
+  return { key: { thing, keyUs: rawUs, timeUs, ...twinOf(kind, thing, message) }, arrival: false };
+}
+
+/**
+ * A stock DragonSync sends whole seconds of a status, dragonsink all of them: both are one observation. By a clock that was
+ * never set each boot has the same seconds, and nobody but dragonsink can send what is stored of them: there the epoch
+ * tells one boot from another.
+ */
+function systemKey(thing: string, rawUs: number, sink: SinkEnvelope | null): Pick<Observation, 'thing' | 'keyUs'> {
+  const keyUs = Math.floor(rawUs / SECOND_US) * SECOND_US;
+  return { thing: rawUs < EARLIEST_US && sink !== null ? `${thing}#${sink.epoch}` : thing, keyUs };
 }
 
 /**

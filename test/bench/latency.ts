@@ -48,7 +48,7 @@ async function measureWith(backlog: number): Promise<Bench> {
     reaches: ({ ours, yardstick }) => ours < 30 && yardstick < 150,
     reason:
       backlog > 0
-        ? 'a live message waits in the server for the commit under way, of up to 500 of the backlog, and shares the next'
+        ? 'a live message waits in the kit for a frame to be made, in the server for the commit under way, and shares the next'
         : 'two cores for the kit, the broker, the server, PostgreSQL and whoever measures',
     runs: 3,
     run: async () => {

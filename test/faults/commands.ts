@@ -24,6 +24,8 @@ export interface StatusAnswer {
     readonly resent?: number;
   };
   readonly link?: { readonly connected: boolean; readonly reconnects: number };
+  /** What was heard waits to know the clock, for so long at most. */
+  readonly clock_waits_s?: number;
 }
 
 export interface LedgerAnswer {

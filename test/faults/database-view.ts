@@ -1,5 +1,5 @@
 // What the server's database holds, read beside the server, in the terms of the outside ledger.
-import Database from 'better-sqlite3';
+import Database, { type Statement } from 'better-sqlite3';
 import pg from 'pg';
 import type { Kind } from '../../src/schema/kinds.js';
 import { KIT_ID } from './kit-config.js';
@@ -25,6 +25,8 @@ type Columns = Record<string, string | number | null>;
 const TABLES = ['drones', 'signals', 'system_health'] as const;
 const COUNT = `SELECT ${TABLES.map((table) => `(SELECT count(*) FROM ${table})`).join(' + ')} AS n`;
 const HAS_KEY = 'SELECT 1 FROM ingest_keys WHERE kit_id = ? AND kind = ? AND thing = ? AND key_us = ?';
+/** Of a clock that was never set the thing has its epoch behind it (server/times.ts). */
+const HAS_SYSTEM_KEY = "SELECT 1 FROM ingest_keys WHERE kit_id = ? AND kind = 'system' AND key_us = ?";
 const HAS_KEYS = `
   SELECT i::int AS i FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS wanted (kind, thing, key_us, i)
   WHERE EXISTS (SELECT 1 FROM ingest_keys AS k WHERE k.kit_id = $1
@@ -40,8 +42,11 @@ export function sqliteView(path: string): DatabaseView {
   return {
     rows: async () => TABLES.flatMap((t) => (open().prepare(`SELECT * FROM ${t}`).all() as Columns[]).map(FROM[t])),
     has: async (observations) => {
-      const key = open().prepare(HAS_KEY);
-      return observations.filter(({ kind, thing, keyUs }) => key.get(KIT_ID, kind, thing, keyUs) !== undefined);
+      const [key, systemKey] = [HAS_KEY, HAS_SYSTEM_KEY].map((sql) => open().prepare(sql)) as [Statement, Statement];
+      return observations.filter(({ kind, thing, keyUs }) => {
+        const found = kind === 'system' ? systemKey.get(KIT_ID, keyUs) : key.get(KIT_ID, kind, thing, keyUs);
+        return found !== undefined;
+      });
     },
     count: async () => open().prepare(COUNT).pluck().get() as number,
     close: async () => void db?.close(),

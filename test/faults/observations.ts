@@ -15,6 +15,8 @@ export interface Observation {
   readonly thing: string;
   /** With kind and thing: its natural key. */
   readonly keyUs: number;
+  /** When it was heard, whatever the kit's clock said, in microseconds since 1970. */
+  readonly trueUs: number;
   /** The entry as the API shows it. */
   readonly json: string;
   /** Of what the database must hold of it. */
@@ -58,8 +60,8 @@ export class Observations {
     entry['gps_fix'] = this.hasGps;
     entry['cpu_usage'] = this.round(this.random.between(1, 99), 1);
     const { gpsd_time_utc: utc, cpu_usage: cpu, uptime } = entry as Record<string, number | string>;
-    const name = { id: `system ${utc}`, kind: 'system', thing: '', keyUs: second * 1e6 } as const;
-    this.health = made(name, entry, [utc, cpu, Number(uptime) / 3_600]);
+    const name = { id: `system ${utc}`, kind: 'system', thing: '' } as const;
+    this.health = this.made(name, second * 1e6, entry, [utc, cpu, Number(uptime) / 3_600]);
     return this.health;
   }
 
@@ -89,7 +91,7 @@ export class Observations {
     };
     const { mac, operator_id, lat, lon, alt, height, speed, rssi } = entry;
     const content = [thing, mac, operator_id, lat, lon, alt, height, speed, rssi];
-    return made({ id: description, kind: 'drone', thing, keyUs: heardUs }, entry, content);
+    return this.made({ id: description, kind: 'drone', thing }, heardUs, entry, content);
   }
 
   private aircraft(): Observation {
@@ -121,7 +123,7 @@ export class Observations {
       seen_by: this.kitId,
     };
     const content = [flight, lat, feet * 0.3048, knots * 0.514444];
-    return made({ id: hex, kind: 'aircraft', thing: hex, keyUs: heardUs }, entry, content);
+    return this.made({ id: hex, kind: 'aircraft', thing: hex }, heardUs, entry, content);
   }
 
   private signal(): Observation {
@@ -131,7 +133,18 @@ export class Observations {
     const uid = `fpv-alert-${this.count}-${this.random.hex(8)}`;
     const entry: Entry = { ...signalEntry({ i, kitId: this.kitId, kit: KIT, heardS: heardUs / 1e6, pal }), uid };
     const content = [Number(entry['center_hz']) / 1e6, pal, entry['sensor_lat'], entry['sensor_lon']];
-    return made({ id: uid, kind: 'signal', thing: uid, keyUs: heardUs }, entry, content);
+    return this.made({ id: uid, kind: 'signal', thing: uid }, heardUs, entry, content);
+  }
+
+  /** Heard at `keyUs` by the kit's clock. */
+  private made(
+    name: Pick<Observation, 'id' | 'kind' | 'thing'>,
+    keyUs: number,
+    entry: Entry,
+    content: readonly unknown[],
+  ): Observation {
+    const trueUs = keyUs - Math.round(this.aheadMs) * 1_000;
+    return { ...name, keyUs, trueUs, json: pythonJson(entry), hash: contentHash(content) };
   }
 
   /** Each a microsecond after the one before, at least. */
@@ -143,10 +156,6 @@ export class Observations {
   private round(value: number, digits: number): number {
     return Number(value.toFixed(digits));
   }
-}
-
-function made(name: Omit<Observation, 'json' | 'hash'>, entry: Entry, content: readonly unknown[]): Observation {
-  return { ...name, json: pythonJson(entry), hash: contentHash(content) };
 }
 
 /** Numbers to three decimals: units were converted on the way. */

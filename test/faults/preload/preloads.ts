@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 export function preload(
-  name: 'kit-kill-points' | 'server-kill-points' | 'synchronous-normal' | 'fast-clock',
+  name: 'kit-kill-points' | 'server-kill-points' | 'synchronous-normal' | 'fast-clock' | 'just-booted',
 ): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, `${name}.mjs`)).href}` };
 }

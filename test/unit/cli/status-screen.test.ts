@@ -86,6 +86,11 @@ describe('the status screen', () => {
     assert.match(clock(3_600.4), /^clock +3600 s behind GPS time/m);
     assert.match(clock(-60), /^clock +60 s ahead of GPS time/m);
     assert.doesNotMatch(clock(-2.5), /clock/);
+    const waiting = { ...report('kit-1', 0), clock_waits_s: 61 } as StatusReport;
+    assert.match(
+      statusScreen(waiting, [], { columns: 100, rows: 23 }).join('\n'),
+      /^clock +nobody says whether it is right: what is heard waits for GPS time or NTP, 2 min at most$/m,
+    );
   });
 
   test('of a kit that is not running shows what its spool knows', () => {

@@ -14,6 +14,8 @@ const TOLERANCE_S = 13;
 class TestClock {
   /** What is to be added to this clock. */
   wrongMs: number;
+  /** NTP or a hardware clock speaks for it. */
+  isProven = true;
   uptimeMs = 60_000;
   lastId = 0;
   known = 0;
@@ -33,6 +35,7 @@ class TestClock {
         setNote: (name, text) => void this.notes.set(name, text),
         lastId: () => this.lastId,
       },
+      isProven: () => this.isProven,
       onKnown: () => {
         this.known += 1;
       },
@@ -51,8 +54,19 @@ class TestClock {
     return this.trueMs - this.wrongMs;
   }
 
-  restart(bootId?: string): void {
+  restart(bootId?: string): this {
     this.clock = this.process(bootId);
+    return this;
+  }
+
+  boot(bootId: string): this {
+    this.uptimeMs = 30_000;
+    return this.restart(bootId);
+  }
+
+  /** Whether rows wait to know the clock. */
+  get waits(): boolean {
+    return this.clock.sendUptoId <= this.lastId;
   }
 
   wait(ms: number): this {
@@ -139,20 +153,23 @@ describe('a kit that boots in 1970', () => {
     assert.equal(kit.clock.sendUptoId, Number.POSITIVE_INFINITY);
   });
 
-  test('gives up after 10 minutes, and tells the server when it learns it later', () => {
+  test('gives up after 10 minutes, and tells the server when it learns it later; besides, how it is now', () => {
     const kit = new TestClock(wrongMs);
     const early = kit.accept();
     kit.wait(599_000);
-    assert.equal(kit.clock.sendUptoId, 0);
+    assert.deepEqual([kit.clock.sendUptoId, kit.clock.waitsForS], [0, 1]);
     kit.wait(1_000);
+    assert.equal(kit.clock.waitsForS, 0);
     assert.deepEqual([kit.clock.sendUptoId, kit.clock.offsetOf(early), kit.clock.offsetS], [Infinity, 0, null]);
     const next = kit.accept();
     assert.equal(kit.clock.isWaiting(next.id), false, 'nor does it wait again');
     kit.gps().wait(1_000);
+    assertOffset(kit.clock.offsetS ?? 0, wrongMs);
     kit.wrongMs = 0;
     kit.wait(60_000).gps().wait(1_000);
     for (const row of [early, next]) assertOffset(kit.clock.offsetOf(row), wrongMs);
-    assertOffset(kit.clock.offsetS ?? 0, wrongMs);
+    assertOffset(kit.clock.uncorrectedS, wrongMs);
+    assert.equal(kit.clock.offsetS, -2.5);
   });
 
   test('goes on waiting after a restart, and not after another boot, when nobody can know it any more', () => {
@@ -162,6 +179,11 @@ describe('a kit that boots in 1970', () => {
     assert.deepEqual([kit.clock.sendUptoId, kit.clock.isWaiting(row.id)], [0, true]);
     kit.gps().wait(1_000);
     assertOffset(kit.clock.offsetOf(row), wrongMs);
+    kit.restart();
+    const next = kit.accept();
+    assert.equal(kit.waits, false, 'what is known of this boot stays known');
+    assertOffset(kit.clock.offsetOf(next), wrongMs);
+    assertOffset(kit.clock.offsetS ?? 0, wrongMs);
     const again = new TestClock(wrongMs);
     again.accept();
     again.restart('boot-2');
@@ -177,6 +199,106 @@ describe('a kit that boots in 1970', () => {
     ];
     for (const fields of none) kit.gps(fields).wait(1_000);
     assert.deepEqual([kit.clock.sendUptoId, kit.clock.offsetS], [0, null]);
+  });
+});
+
+describe('a kit that boots where it was switched off, hours ago', () => {
+  const wrongMs = 5 * HOUR_MS;
+
+  function booted(): TestClock {
+    const kit = new TestClock(wrongMs);
+    kit.isProven = false;
+    return kit;
+  }
+
+  test('waits for GPS time, and corrects by it what it heard before', () => {
+    const kit = booted();
+    const rows = [kit.accept(), kit.accept()];
+    assert.deepEqual([kit.waits, kit.clock.isWaiting(1), kit.clock.waitsForS], [true, true, 540]);
+    rows.push(kit.wait(30_000).gps().accept());
+    assert.equal(kit.waits, false);
+    for (const row of rows) assertOffset(kit.clock.offsetOf(row), wrongMs);
+    assert.equal(kit.clock.uncorrectedS, 0);
+  });
+
+  test('learns it from NTP setting the clock, without any GPS', () => {
+    const kit = booted();
+    const early = kit.accept();
+    kit.wrongMs = 0;
+    const after = kit.wait(20_000).accept();
+    assert.equal(kit.waits, false);
+    assertOffset(kit.clock.offsetOf(early), wrongMs);
+    assert.equal(kit.clock.offsetOf(after), 0);
+    kit.wait(700_000);
+    assert.equal(kit.clock.offsetOf(kit.accept()), 0);
+  });
+
+  test('takes a small step for no proof: what sets a clock right moves it by more than it may be off', () => {
+    const kit = booted();
+    kit.accept();
+    kit.wrongMs -= 5_000;
+    kit.wait(1_000);
+    assert.equal(kit.waits, true);
+  });
+
+  test('takes the clock as it is 10 minutes after the boot, for once, and corrects what has not left when it learns it', () => {
+    const kit = booted();
+    const early = kit.accept();
+    kit.wait(539_000);
+    assert.equal(kit.waits, true);
+    kit.wait(1_000);
+    const next = kit.accept();
+    assert.deepEqual([kit.waits, kit.clock.offsetOf(early), kit.clock.offsetOf(next)], [false, 0, 0]);
+    const later = kit.restart().accept();
+    assert.equal(kit.waits, false);
+    assert.equal(kit.log.texts.filter((text) => /taken as it is/.test(text)).length, 1);
+    kit.wait(HOUR_MS).gps().wait(1_000);
+    for (const row of [early, next, later]) assertOffset(kit.clock.offsetOf(row), wrongMs);
+    assertOffset(kit.clock.uncorrectedS, wrongMs);
+  });
+
+  test('is not believed for a hardware clock that shows a time of before the last boot', () => {
+    const kit = new TestClock(0);
+    kit.accept();
+    kit.wrongMs = wrongMs;
+    kit.boot('boot-2').accept();
+    assert.equal(kit.waits, true);
+    assertOffset(kit.clock.offsetOf(kit.gps().accept()), wrongMs);
+    kit.boot('boot-3').accept();
+    assert.equal(kit.waits, true, 'nor in the boot after that');
+  });
+});
+
+describe('a clock that is right, and nothing says so at first', () => {
+  function booted(): TestClock {
+    const kit = new TestClock(0);
+    kit.isProven = false;
+    return kit;
+  }
+
+  test('waits for NTP to say so, and for nothing more after a restart in that boot', async () => {
+    const kit = booted();
+    const row = kit.accept();
+    assert.equal(kit.waits, true);
+    kit.isProven = true;
+    kit.wait(20_000);
+    await Promise.resolve();
+    assert.deepEqual([kit.waits, kit.clock.offsetOf(row), kit.known], [false, 0, 1]);
+    kit.isProven = false;
+    kit.restart().accept();
+    assert.equal(kit.waits, false);
+    kit.boot('boot-2').accept();
+    assert.equal(kit.waits, true, 'another boot began with another time');
+  });
+
+  test('waits for nothing with GPS time at once, nor long after the boot', () => {
+    const kit = booted();
+    kit.gps().accept();
+    assert.deepEqual([kit.waits, kit.log.lines.length], [false, 0]);
+    const late = booted();
+    late.uptimeMs = HOUR_MS;
+    late.accept();
+    assert.equal(late.waits, false);
   });
 });
 
@@ -206,6 +328,15 @@ describe('a clock that goes wrong under way', () => {
     }
     for (const [row, wrongMs] of rows.slice(-500)) assertOffset(kit.clock.offsetOf(row), wrongMs);
     assert.ok((kit.notes.get('clock') ?? '').length < 30_000);
+  });
+
+  test('in steps: what was observed before one that is tolerated is not taken for what came before one that is not', () => {
+    const kit = new TestClock(0);
+    kit.gps().accept();
+    kit.wrongMs = 14_000;
+    kit.wait(1_000).accept();
+    kit.wrongMs = 21_000;
+    assertOffset(kit.clock.offsetOf(kit.wait(1_000).accept(500, 14_000)), 14_000);
   });
 
   test('into 2038 from the start', () => {

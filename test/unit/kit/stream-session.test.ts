@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { FRAME_MESSAGES } from '../../../src/kit/publish-session.js';
+import { FRAME_MESSAGES } from '../../../src/kit/frame-pace.js';
 import { MAX_FRAME_MESSAGES, STREAM_WIRE } from '../../../src/schema/stream-frame.js';
 import { type SessionHarness, sessionHarness } from '../../fixtures/kit-session.js';
 
@@ -101,6 +101,23 @@ describe('the backlog', () => {
     assert.deepEqual(kit.out.map(({ topic, seqs }) => [topic, seqs]), [[TOPIC, numbers(1, 30)]]); // biome-ignore format: short
     kit.accept(1);
     assert.deepEqual(topicsOut(kit), [TOPIC, 'wardragon/drones']);
+  });
+
+  test('makes way while something new goes out now and then: one frame at a time, and a smaller one', async (t) => {
+    const kit = sessionHarness(t, { earlier: 4 * FRAME_MESSAGES });
+    const frames = () => kit.out.filter(({ topic }) => topic === TOPIC).map(({ seqs }) => seqs.length);
+    kit.hello(FRAMES);
+    assert.deepEqual(frames(), [FRAME_MESSAGES, FRAME_MESSAGES]);
+    kit.accept(1);
+    assert.equal(kit.out[2]?.topic, 'wardragon/drones');
+    await kit.out[0]?.confirm();
+    assert.deepEqual(frames(), [FRAME_MESSAGES], 'the second is still on its way');
+    await kit.out[0]?.confirm();
+    assert.deepEqual(frames(), [100]);
+    kit.nowMs += 1_000;
+    kit.session.pump();
+    assert.deepEqual(frames(), [100, FRAME_MESSAGES]);
+    assert.equal((await kit.drain()).length, 2 * FRAME_MESSAGES + 1, 'all of it');
   });
 
   test('goes on the topics, or waits, where they do not', (t) => {

@@ -45,6 +45,18 @@ describe('a message', () => {
     assert.equal(observation?.timeUs, (NOW_S - 1.25) * 1e6);
   });
 
+  test('of health is looked up by the whole second; by a clock that was never set each boot has its own', () => {
+    const health = (sink: object | null, fields: object = {}) => {
+      const message = { id: 'wardragon-A', observed_at: NOW_S - 5.75, ...fields, ...(sink === null ? {} : { sink }) };
+      const [observation] = decode('wardragon/system/wardragon-A/attrs', message).observations;
+      return [observation?.thing, observation?.keyUs];
+    };
+    assert.deepEqual(health(SINK), ['', (NOW_S - 6) * 1e6]);
+    assert.deepEqual(health(null), ['', (NOW_S - 6) * 1e6]);
+    assert.deepEqual(health({ ...SINK, observed_raw: NOW_S - 18_000.5 }), ['', (NOW_S - 18_001) * 1e6]);
+    assert.deepEqual(health({ ...SINK, observed_raw: 30.25 }), [`#${EPOCH}`, 30e6]);
+  });
+
   test('may stand on a per-drone topic, with slashes in its id too', () => {
     for (const topic of ['wardragon/drone/drone-1', 'wardragon/drone/a/b']) {
       assert.equal(decode(topic, DRONE).observations.length, 1);
@@ -176,6 +188,13 @@ describe("a kit's status", () => {
     const listing = { part: 2, of: 2 };
     const part = { ...STATUS, listing, ledger: [] };
     assert.deepEqual(decode(topic, part).reports, [{ ...said, listing, streams: [], status: part }]);
+  });
+
+  test('says by how much what left uncorrected is wrong, else how far the clock is off now', () => {
+    const offset = (fields: object) => decode(topic, { ...STATUS, ...fields }).reports[0]?.clockOffsetS;
+    assert.equal(offset({ clock_offset_s: -2.5 }), undefined);
+    assert.equal(offset({ clock_offset_s: 3_600.25 }), 3_600.25);
+    assert.equal(offset({ clock_offset_s: -2.5, uncorrected_offset_s: 1_795_447_500 }), 1_795_447_500);
   });
 
   test('names the kit of its topic level, and no other', () => {

@@ -43,6 +43,40 @@ test('what goes ahead leaves every fourth turn to the rest, also over several ta
   assert.deepEqual(taken, [['new-1', 'new-2'], ['new-3', 'a1', 'new-4'], ['new-5', 'new-6', 'a2', 'new-7']]); // biome-ignore format: short
 });
 
+test('it is a quarter of what they cost: many small ones go before one that is large', () => {
+  const queue = new FairQueue<number>();
+  for (const cost of [250, 251]) queue.push('a', cost);
+  const isLarge = (cost: number): boolean => cost > 1;
+  for (let i = 0; i < 20; i += 1) queue.push('a', 1, 'ahead');
+  assert.equal(take(queue, 500, (cost) => cost).findIndex(isLarge), 20);
+  queue.push('a', 252);
+  for (let i = 0; i < 2_000; i += 1) queue.push('a', 1, 'ahead');
+  const taken = [1, 2, 3, 4].flatMap(() => take(queue, 500, (cost) => cost));
+  assert.equal(taken.findIndex(isLarge), 756);
+});
+
+test('with what goes ahead little of the rest is taken, and all there is room for without', () => {
+  const queue = new FairQueue<string>();
+  for (let n = 1; n <= 9; n += 1) queue.push(n % 2 === 0 ? 'a' : 'b', `rest-${n}`);
+  queue.push('b', 'new-1', 'ahead');
+  assert.deepEqual(queue.take(6, one, 3).items, ['new-1', 'rest-1', 'rest-3', 'rest-5']);
+  const alone = new FairQueue<number>();
+  for (let n = 1; n <= 9; n += 1) alone.push('a', n);
+  assert.equal(alone.take(6, one, 3).items.length, 6);
+  for (const cost of [250, 251]) alone.push('c', cost);
+  for (let i = 0; i < 2_000; i += 1) alone.push('c', 1, 'ahead');
+  const takes = Array.from({ length: 3 }, () => {
+    const { items, done } = alone.take(500, (cost) => cost, 100);
+    done();
+    return items;
+  });
+  assert.deepEqual(
+    takes.map((items) => items.filter((cost) => cost === 250).length),
+    [0, 1, 0],
+    'it has its quarter all the same',
+  );
+});
+
 test('what stands behind all overtakes nothing that came before it', () => {
   const queue = new FairQueue<string>();
   for (const item of ['a1', 'a2']) queue.push('a', item);
@@ -50,7 +84,14 @@ test('what stands behind all overtakes nothing that came before it', () => {
   queue.push('a', 'status', 'behind all');
   queue.push('a', 'new-3', 'ahead');
   const taken = take(queue, 9, one);
-  assert.deepEqual(taken, ['new-3', 'a1', 'a2', 'new-1', 'new-2', 'status']);
+  assert.deepEqual(taken, ['new-1', 'new-2', 'new-3', 'a1', 'a2', 'status']);
+  queue.push('a', 'a3');
+  for (let n = 1; n <= 9; n += 1) queue.push('a', `new-${n}`, 'ahead');
+  queue.push('a', 'status', 'behind all');
+  queue.push('a', 'new-10', 'ahead');
+  const many = take(queue, 99, one);
+  assert.deepEqual(many.slice(0, 4), ['new-1', 'new-2', 'new-3', 'a3']);
+  assert.deepEqual(many.slice(-3), ['new-9', 'status', 'new-10']);
 });
 
 test('with more owners than there is room for, the next ones begin', () => {

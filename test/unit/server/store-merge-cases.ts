@@ -1,12 +1,31 @@
 // The contract of a store, about copies of the same observation.
 import { deepEqual, equal } from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { aircraft, at, batch, drone, LATER_EPOCH, signal, T0_US } from './store-batches.js';
+import { DEFAULT_TOPICS } from '../../../src/schema/topics.js';
+import { Decoder } from '../../../src/server/decode.js';
+import { aircraft, at, batch, drone, EPOCH, KIT, LATER_EPOCH, signal, T0_US } from './store-batches.js';
 import type { Build, Row } from './store-harness.js';
 
 const MINUTE_US = 60e6;
 
 export function mergeCases(build: Build): void {
+  test('two boots by a clock that was never set have the same seconds: each has its row, and only one', async (t) => {
+    const harness = await build(t);
+    const store = await harness.open();
+    const health = (epoch: string, seq: number, afterUs: number) => {
+      const sink = { v: 1, epoch, seq, observed_raw: 30 };
+      const payload = Buffer.from(JSON.stringify({ id: KIT, observed_at: (T0_US + afterUs) / 1e6, sink }));
+      return new Decoder(DEFAULT_TOPICS).decode({ topic: `wardragon/system/${KIT}/attrs`, payload, receivedUs: T0_US });
+    };
+    for (const one of [health(EPOCH, 1, 0), health(LATER_EPOCH, 1, MINUTE_US), health(LATER_EPOCH, 2, MINUTE_US + 1)])
+      await store.commit(one);
+    const rows = await harness.rows('system_health');
+    deepEqual(rows.map((row) => [row['time'], Number(row['observed_raw']), row['sink_seq']]), [
+      [T0_US, 30e6, 1],
+      [T0_US + MINUTE_US, 30e6, 2],
+    ]); // biome-ignore format: a table
+  });
+
   /** Commits copies of one drone, alone or together, and returns the row they leave. */
   async function rowAfter(
     t: TestContext,
