@@ -92,6 +92,7 @@ export class PublishSession {
       // Whoever sends one at a time looks for the one that breaks the connection.
       maxFrameMessages: options.window === 1 ? 1 : FRAME_MESSAGES,
       onDue: () => this.pump(),
+      onRoom: () => this.pump(),
       onSending: (packet) => this.onSending(packet),
       onPublished: (packet) => this.onPublished(packet),
       onRefused: (packet, error) => this.onRefused(packet, error),
@@ -292,7 +293,6 @@ export class PublishSession {
       if (this.options.onConfirmed() !== 'await-ack') this.settling.add(row);
     }
     if (this.ended) this.settling.end();
-    this.pump();
   }
 
   private onRefused(packet: Packet, error: Refusal): void {
