@@ -285,12 +285,13 @@ export class PublishSession {
   }
 
   private onPublished(packet: Packet): void {
+    const isEnough = this.options.onConfirmed() !== 'await-ack';
     for (const { row } of packet.sendings) {
       this.options.counts.published[kindOf(row.class)] += 1;
       this.confirmedRows += 1;
       this.refusals.delete(row.id);
       this.ackWindow.onPublished(row.id);
-      if (this.options.onConfirmed() !== 'await-ack') this.settling.add(row);
+      if (isEnough) this.settling.add(row);
     }
     if (this.ended) this.settling.end();
   }
