@@ -171,7 +171,7 @@ export class MqttLink {
   /** [MQTT5-3.2.2.3.5] */
   readonly retainAvailable: boolean;
   private open = true;
-  private readonly unsettled = new Set<(error: Error) => void>();
+  private readonly unsettled = new Set<{ readonly topic: string; readonly reject: (error: Error) => void }>();
 
   constructor(
     private readonly client: MqttClient,
@@ -196,7 +196,8 @@ export class MqttLink {
       client.on('close', () => {
         this.open = false;
         // mqtt.js itself leaves what a session was kept for, and what waits for the socket to drain, unanswered.
-        for (const fail of this.unsettled) fail(new Error('connection closed'));
+        for (const { topic, reject } of this.unsettled) reject(explainPublish(topic, new Error('connection closed')));
+        this.unsettled.clear();
         resolve(explainClose(reason));
       });
     });
@@ -224,22 +225,16 @@ export class MqttLink {
    */
   publish({ topic, payload, qos, retain }: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => {
-        this.unsettled.delete(fail);
-        reject(explainPublish(topic, error));
-      };
       if (!this.open) {
-        fail(new Error('connection closed'));
+        reject(explainPublish(topic, new Error('connection closed')));
         return;
       }
-      this.unsettled.add(fail);
+      const one = { topic, reject };
+      this.unsettled.add(one);
       this.client.publish(topic, payload, { qos, retain }, (error) => {
-        if (error) {
-          fail(error);
-          return;
-        }
-        this.unsettled.delete(fail);
-        resolve();
+        this.unsettled.delete(one);
+        if (error) reject(explainPublish(topic, error));
+        else resolve();
       });
     });
   }

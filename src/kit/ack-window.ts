@@ -20,7 +20,7 @@ const SILENCE_MS = 30_000;
 interface Sent {
   readonly class: number;
   readonly backlog: boolean;
-  readonly atMs: number;
+  atMs: number;
   readonly waitMs: number;
 }
 
@@ -82,7 +82,7 @@ export class AckWindow {
   /** The broker has it: only now can it be acknowledged, on a slow link long after it was written. */
   onPublished(id: number): void {
     const sent = this.sent.get(id);
-    if (sent !== undefined) this.sent.set(id, { ...sent, atMs: this.options.now() });
+    if (sent !== undefined) sent.atMs = this.options.now();
   }
 
   onAcknowledgement(): void {

@@ -46,6 +46,8 @@ const NOTE = 'clock';
 const OLDEST_MS = Date.UTC(2025, 0, 1);
 /** Less is how clocks are kept right, and how coarsely the time since the boot is known. */
 const STEP_MS = 2_000;
+/** The time since the boot is read in steps of 10 ms: what differs by less is not worth a commit at each poll. */
+const DRIFT_MS = 100;
 const TOLERANCE_MS = CLOCK_TOLERANCE_S * 1_000;
 /** DragonSync renews its status every 30 s; an older one may be from before a step. */
 const FRESH_MS = 90_000;
@@ -61,6 +63,8 @@ export class KitClock {
   private uncorrectedMs = 0;
   /** Each reading is shown again for a while, and is old by then. */
   private readGpsMs = 0;
+  /** Of the last stretch, as it was written down. */
+  private savedBootedMs: number;
   private readonly stretches: Stretch[];
   private readonly now: () => number;
   private readonly uptimeMs: () => number;
@@ -71,6 +75,7 @@ export class KitClock {
     this.uptimeMs = options.uptimeMs ?? (() => uptime() * 1_000);
     this.bootId = options.bootId ?? bootId();
     this.stretches = readStretches(options.spool.note(NOTE));
+    this.savedBootedMs = this.bootedByLast;
     for (const one of this.stretches) if (one.bootId !== this.bootId) giveUp(one);
     this.recall();
   }
@@ -126,7 +131,7 @@ export class KitClock {
 
   /** Before rows are accepted, and every few seconds: by which clock they are taken. */
   look(): void {
-    const before = JSON.stringify(this.stretches);
+    const before = this.withoutDrift();
     const uptimeMs = this.uptimeMs();
     const bootedMs = this.now() - uptimeMs;
     const truth = this.truth(bootedMs);
@@ -142,7 +147,15 @@ export class KitClock {
     } else {
       this.begin({ bootedMs, offsetMs, uptimeMs });
     }
-    if (JSON.stringify(this.stretches) !== before) this.save();
+    if (this.withoutDrift() !== before || Math.abs(this.bootedByLast - this.savedBootedMs) >= DRIFT_MS) this.save();
+  }
+
+  private withoutDrift(): string {
+    return JSON.stringify(this.stretches.map(({ bootedMs: _, ...one }) => one));
+  }
+
+  private get bootedByLast(): number {
+    return this.stretches.at(-1)?.bootedMs ?? 0;
   }
 
   private begin(clock: { bootedMs: number; offsetMs: number | null; uptimeMs: number }): void {
@@ -238,6 +251,7 @@ export class KitClock {
   private save(): void {
     try {
       this.options.spool.setNote(NOTE, JSON.stringify(this.stretches));
+      this.savedBootedMs = this.bootedByLast;
     } catch (thrown: unknown) {
       // On a full disk; after a restart the clock is measured anew.
       this.options.log.debug(`the clock's offset could not be kept: ${toError(thrown).message}`);

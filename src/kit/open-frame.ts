@@ -48,7 +48,9 @@ export class OpenFrame {
 
   /** It is out of the spool. */
   drop(id: number): void {
-    if (this.sendings.get(id)?.replay) this.replays -= 1;
+    const sending = this.sendings.get(id);
+    if (sending === undefined) return;
+    if (sending.replay) this.replays -= 1;
     this.sendings.delete(id);
     if (this.size === 0) this.take();
   }

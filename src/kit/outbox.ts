@@ -23,6 +23,8 @@ export interface OutboxOptions {
   readonly maxFrameMessages: number;
   /** The frame has waited for long enough. */
   readonly onDue: () => void;
+  /** The broker has confirmed some: others may take their places. */
+  readonly onRoom: () => void;
   /** Before it is written: what answers it may come before the broker's confirmation. */
   readonly onSending: (packet: Packet) => void;
   readonly onPublished: (packet: Packet) => void;
@@ -51,6 +53,7 @@ export class Outbox {
   /** How many PUBLISHes the broker has confirmed or refused, and how many at the last look. */
   private answered = 0;
   private answeredSeen = 0;
+  private making: NodeJS.Immediate | undefined;
 
   constructor(private readonly options: OutboxOptions) {
     this.frame = new OpenFrame(options.frameMs, options.onDue);
@@ -145,6 +148,7 @@ export class Outbox {
       () => {
         this.leave(packet);
         this.options.onPublished(packet);
+        this.makeRoomSoon();
       },
       (error: Error & { code?: string }) => {
         if (error.code === 'closed') return;
@@ -152,6 +156,14 @@ export class Outbox {
         this.options.onRefused(packet, error);
       },
     );
+  }
+
+  /** Confirmations come many at once; what takes their places then goes to the socket in one write, not in one each. */
+  private makeRoomSoon(): void {
+    this.making ??= setImmediate(() => {
+      this.making = undefined;
+      this.options.onRoom();
+    });
   }
 
   private leave(packet: Packet): void {

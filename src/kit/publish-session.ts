@@ -91,6 +91,7 @@ export class PublishSession {
       // Whoever sends one at a time looks for the one that breaks the connection.
       maxFrameMessages: options.window === 1 ? 1 : FRAME_MESSAGES,
       onDue: () => this.pump(),
+      onRoom: () => this.pump(),
       onSending: (packet) => this.onSending(packet),
       onPublished: (packet) => this.onPublished(packet),
       onRefused: (packet, error) => this.onRefused(packet, error),
@@ -284,15 +285,15 @@ export class PublishSession {
   }
 
   private onPublished(packet: Packet): void {
+    const isEnough = this.options.onConfirmed() !== 'await-ack';
     for (const { row } of packet.sendings) {
       this.options.counts.published[kindOf(row.class)] += 1;
       this.confirmedRows += 1;
       this.refusals.delete(row.id);
       this.ackWindow.onPublished(row.id);
-      if (this.options.onConfirmed() !== 'await-ack') this.settling.add(row);
+      if (isEnough) this.settling.add(row);
     }
     if (this.ended) this.settling.end();
-    this.pump();
   }
 
   private onRefused(packet: Packet, error: Refusal): void {

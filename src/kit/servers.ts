@@ -12,6 +12,8 @@ export class Servers {
   private readonly known = new Map<string, Hello>();
   private readonly alarmed = new Set<string>();
   private isMute = false;
+  /** Those of `known` that are there, while the kit is bound as it was. */
+  private present: { readonly bound: string | null; readonly hellos: readonly Hello[] } | null = null;
 
   constructor(
     private readonly boundStore: () => string | null,
@@ -21,6 +23,7 @@ export class Servers {
   /** A new connection: retained hellos come again, and what was said on the last one may no longer be true. */
   begin(): void {
     this.known.clear();
+    this.present = null;
     this.isMute = false;
   }
 
@@ -38,6 +41,7 @@ export class Servers {
     const before = this.known.get(hello.server_id);
     if (before === undefined && this.known.size >= MAX_SERVERS) return false;
     this.known.set(hello.server_id, hello);
+    this.present = null;
     if (!isThere(hello)) return false;
     if (!this.isOurs(hello.store_id)) {
       this.alarm(hello.store_id);
@@ -92,8 +96,15 @@ export class Servers {
     return Math.min(...this.there.map(({ credit }) => credit));
   }
 
-  private get there(): Hello[] {
-    return [...this.known.values()].filter((hello) => isThere(hello) && this.isOurs(hello.store_id));
+  /** Asked for several times with every message that is sent. */
+  private get there(): readonly Hello[] {
+    const bound = this.boundStore();
+    if (this.present?.bound !== bound) this.present = null;
+    this.present ??= {
+      bound,
+      hellos: [...this.known.values()].filter((hello) => isThere(hello) && this.isOurs(hello.store_id)),
+    };
+    return this.present.hellos;
   }
 
   private isOurs(storeId: string): boolean {

@@ -110,7 +110,7 @@ export function viewSpool(path: string, classes: readonly number[]): SpoolView {
       lastId: () => look(() => reader.lastId()),
       quarantined: (afterId, limit) => look(() => reader.quarantined(afterId, limit)),
       ledger: () => look(() => reader.ledger()),
-      counts: () => look(() => reader.counts(reader.countRows())),
+      counts: () => look(() => reader.counts()),
       close: () => db.close(),
     };
   });

@@ -56,8 +56,8 @@ export const createClass = (c: number): string => `
     id INTEGER PRIMARY KEY,
     epoch TEXT NOT NULL, seq INTEGER NOT NULL, accepted_ms INTEGER NOT NULL, body TEXT NOT NULL
   ) STRICT;
-  CREATE UNIQUE INDEX IF NOT EXISTS message_${c}_identity ON message_${c} (epoch, seq);
-  INSERT OR IGNORE INTO counter (class) VALUES (${c});`;
+  INSERT OR IGNORE INTO counter (class) VALUES (${c});
+  DROP INDEX IF EXISTS message_${c}_identity; -- of earlier versions, which make it again`;
 
 export const GET_META = 'SELECT value FROM meta WHERE key = ?';
 export const DELETE_META = 'DELETE FROM meta WHERE key = ?';
@@ -72,15 +72,7 @@ export const insertMessage = (c: number): string =>
   `INSERT INTO message_${c} (id, epoch, seq, accepted_ms, body) VALUES (?, ?, ?, ?, ?)`;
 export const deleteMessage = (c: number): string => `DELETE FROM message_${c} WHERE id = ?`;
 export const hasMessage = (c: number): string => `SELECT 1 FROM message_${c} WHERE id = ?`;
-export const countMessages = (c: number): string => `SELECT count(*) FROM message_${c}`;
 export const acceptedAt = (c: number): string => `SELECT accepted_ms FROM message_${c} WHERE id = ?`;
-/** One index seek per epoch that still has rows, instead of a scan. */
-export const floorsOf = (c: number): string => `
-  WITH RECURSIVE e (epoch) AS (
-    SELECT min(epoch) FROM message_${c}
-    UNION ALL
-    SELECT (SELECT min(epoch) FROM message_${c} WHERE epoch > e.epoch) FROM e WHERE e.epoch IS NOT NULL
-  ) SELECT epoch, (SELECT min(seq) FROM message_${c} WHERE epoch = e.epoch) AS floor FROM e WHERE epoch IS NOT NULL`;
 
 /** The oldest rows of some classes, also those set aside: SQLite merges them in id order. */
 export const oldestUpTo = (classes: readonly number[]): string => {
@@ -93,13 +85,11 @@ export const oldestUpTo = (classes: readonly number[]): string => {
   return `${arms.join(' UNION ALL ')} ORDER BY id LIMIT :limit`;
 };
 
-export const rowsOfRange = (c: number): string => `
-  SELECT id, ${c} AS class, epoch, seq, 0 AS aside FROM message_${c}
-  WHERE epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?`;
-export const releaseRange = (c: number): string => `
-  DELETE FROM message_${c} WHERE id IN (
-    SELECT id FROM message_${c} WHERE epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?)
-  RETURNING id, epoch, seq`;
+export const rowsBetween = (c: number): string =>
+  `SELECT id, epoch, seq FROM message_${c} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?`;
+export const deleteBetween = (c: number): string => `DELETE FROM message_${c} WHERE id BETWEEN ? AND ?`;
+/** Without a condition SQLite lets go of the pages as they are; row by row it writes each of them to the WAL once more. */
+export const deleteAll = (c: number): string => `DELETE FROM message_${c}`;
 
 /** SQLite merges the classes in id order, reading no more of each than the limit needs. */
 export const readMessages = (classes: readonly number[]): string =>
@@ -130,13 +120,10 @@ export const readEverything = (classes: readonly number[]): string => {
     ORDER BY id LIMIT :limit`;
 };
 
-/** Where reading goes on after an id, and beyond a range of seq. */
-export const firstAfter = (c: number): string =>
-  `SELECT id, epoch, seq FROM message_${c} WHERE id > ? ORDER BY id LIMIT 1`;
-export const firstBeyond = (c: number): string =>
-  `SELECT id, epoch, seq FROM message_${c} WHERE (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT 1`;
 export const firstFrom = (c: number): string =>
-  `SELECT id FROM message_${c} WHERE (epoch, seq) >= (?, ?) ORDER BY epoch, seq LIMIT 1`;
+  `SELECT id, epoch, seq FROM message_${c} WHERE id >= ? ORDER BY id LIMIT 1`;
+export const outerIds = (c: number): string =>
+  `SELECT (SELECT min(id) FROM message_${c}) AS low, (SELECT max(id) FROM message_${c}) AS high`;
 
 export const GET_MARK = 'SELECT mark FROM mark WHERE class = ? AND thing = ?';
 export const PUT_MARK = `
@@ -151,8 +138,12 @@ export const PUT_STREAM = 'INSERT OR REPLACE INTO stream (epoch, class, next) VA
 export const ALL_STREAMS = 'SELECT epoch, class, next FROM stream ORDER BY epoch, class';
 
 export const LAST_ID = 'SELECT coalesce(max(last_id), 0) FROM counter';
+/** Of each class, with how many rows its table must have: counting them would read the whole backlog. */
 export const ALL_COUNTERS = `
-  SELECT class, accepted, delivered, evicted, evicted_handed_over AS evictedHandedOver FROM counter`;
+  SELECT class, accepted, delivered, evicted, evicted_handed_over AS evictedHandedOver,
+    accepted - delivered - evicted - evicted_handed_over
+      - (SELECT count(*) FROM quarantine AS q WHERE q.class = counter.class) AS there
+  FROM counter`;
 // Left to itself, SQLite gives the ids of a drained table out again.
 export const ADD_ACCEPTED = 'UPDATE counter SET accepted = accepted + ?, last_id = ? WHERE class = ?';
 export const ADD_DELIVERED = 'UPDATE counter SET delivered = delivered + ? WHERE class = ?';

@@ -1,7 +1,7 @@
 // Keeps the spool within its limits: before rows are written it makes room for them, by evicting what the policy says, on
 // record and in the same transaction.
 import { SpoolError } from '../base/errors.js';
-import type { Evicted, Eviction, EvictPolicy } from './eviction.js';
+import type { Eviction, EvictPolicy } from './eviction.js';
 import type { Space, SpaceLimits } from './space.js';
 import { RELEASE_ROWS } from './spool.js';
 
@@ -58,33 +58,42 @@ export class Room {
    *
    * @throws SpoolError `full` under `reject-new`, or when there is nothing left to evict.
    */
-  make(rows: readonly { readonly body: string }[]): Evicted {
+  make(rows: readonly { readonly body: string }[]): void {
     const needed = this.space.pagesFor(rows);
-    const evicted: Evicted = new Map();
     if (this.space.freePages() < needed) this.space.lookAgain();
     while (this.space.freePages() < needed) {
-      if (!this.eviction.evictSome(SLICE_ROWS, evicted)) throw this.full(needed);
+      if (this.eviction.evictSome(SLICE_ROWS) === 0) throw this.full(needed);
     }
-    return evicted;
   }
 
   /**
    * Brings the file's size down where it may not be as large, or need not be: for a while, to go on at the next call.
-   * `transaction` runs one step of it, which returns false when there is no more to do.
+   * `transaction` runs one step of it. Returns how many rows were evicted.
    */
-  tidy(transaction: (step: (evicted: Evicted) => boolean) => boolean): void {
+  tidy(transaction: (step: () => number | null) => number | null): number {
     const until = performance.now() + TIDY_MS;
     const pages = this.space.pages();
-    while (performance.now() < until && transaction((evicted) => this.tidyStep(evicted)));
+    let evicted = 0;
+    while (performance.now() < until) {
+      const some = transaction(() => this.tidyStep());
+      if (some === null) break;
+      evicted += some;
+    }
     if (this.space.pages() < pages) this.space.checkpoint(); // only then is the file shorter
+    return evicted;
   }
 
-  private tidyStep(evicted: Evicted): boolean {
+  /** How many rows it evicted; null when there is no more to do. */
+  private tidyStep(): number | null {
     const excess = this.space.excessPages();
     const unused = this.space.unusedPages();
     const mayGo = excess > 0 ? Math.min(unused, excess) : this.idlePages(unused);
-    if (mayGo > 0) this.space.giveBack(mayGo);
-    return mayGo > 0 || (excess > 0 && this.eviction.evictSome(RELEASE_ROWS, evicted));
+    if (mayGo > 0) {
+      this.space.giveBack(mayGo);
+      return 0;
+    }
+    const evicted = excess > 0 ? this.eviction.evictSome(RELEASE_ROWS) : 0;
+    return evicted > 0 ? evicted : null;
   }
 
   /** What may go back to the disk of a file that is half empty. */

@@ -2,23 +2,26 @@
 import { statSync } from 'node:fs';
 import type { Range } from '../schema/ranges.js';
 import { HandedOver } from './handed-over.js';
+import { IdentitySearch, NOWHERE } from './identity-search.js';
 import * as plans from './plans.js';
 import { RangeTable, type StreamRange } from './range-table.js';
 import type { ClassCounts, ExportedRow, QuarantinedRow, SpoolCounts, SpoolRow, StreamLedger } from './spool.js';
 import type { Statements } from './statements.js';
 
-type Counters = Pick<ClassCounts, 'accepted' | 'delivered' | 'evicted' | 'evictedHandedOver'>;
+interface Counters extends Omit<ClassCounts, 'waiting' | 'handedOver'> {
+  readonly class: number;
+  readonly there: number;
+}
 
 /** What belongs to a spool beside its database. */
 export const SIDE_FILES = { wal: '-wal', sharedMemory: '-shm', ballast: '.ballast' } as const;
 
 const NONE: ReadonlySet<number> = new Set();
-/** An id that no row ever has. */
-const NOWHERE = Number.MAX_SAFE_INTEGER;
 
 export class SpoolReader {
   private readonly handedOver: HandedOver;
   private readonly evicted: RangeTable;
+  private readonly search: IdentitySearch;
 
   constructor(
     private readonly statements: Statements,
@@ -27,6 +30,7 @@ export class SpoolReader {
   ) {
     this.handedOver = new HandedOver(statements);
     this.evicted = new RangeTable(statements, 'evicted');
+    this.search = new IdentitySearch(statements);
   }
 
   meta(key: string): string | number | null {
@@ -39,11 +43,6 @@ export class SpoolReader {
 
   lastId(): number {
     return this.statements.value<number>(plans.LAST_ID) ?? 0;
-  }
-
-  /** Rows in the tables, handed over or not. */
-  countRows(): Map<number, number> {
-    return new Map(this.classes.map((c) => [c, this.statements.value<number>(plans.countMessages(c)) ?? 0]));
   }
 
   read(afterId: number, uptoId: number, limit: number, without: ReadonlySet<number> = NONE): SpoolRow[] {
@@ -86,8 +85,7 @@ export class SpoolReader {
     const streams = this.statements.all<{ epoch: string; class: number; next: number }>(plans.ALL_STREAMS);
     const floors = new Map<string, number>();
     for (const c of this.classes) {
-      const found = this.statements.all<{ epoch: string; floor: number }>(plans.floorsOf(c));
-      for (const { epoch, floor } of found) floors.set(keyOf({ epoch, class: c }), floor);
+      for (const { epoch, seq } of this.search.firstOfEpochs(c)) floors.set(keyOf({ epoch, class: c }), seq);
     }
     const evicted = byStream(this.evicted.all());
     const quarantined = byStream(this.statements.all<StreamRange>(plans.QUARANTINED_RANGES));
@@ -99,11 +97,11 @@ export class SpoolReader {
     }));
   }
 
-  counts(rowsOf: ReadonlyMap<number, number>): SpoolCounts {
+  counts(): SpoolCounts {
     const classes = new Map<number, ClassCounts>();
-    for (const { class: c, ...counters } of this.statements.all<Counters & { class: number }>(plans.ALL_COUNTERS)) {
+    for (const { class: c, there, ...counters } of this.statements.all<Counters>(plans.ALL_COUNTERS)) {
       const handedOver = this.handedOver.size(c);
-      classes.set(c, { ...counters, waiting: (rowsOf.get(c) ?? 0) - handedOver, handedOver });
+      classes.set(c, { ...counters, waiting: there - handedOver, handedOver });
     }
     const sum = (pick: (counts: ClassCounts) => number): number =>
       [...classes.values()].reduce((total, counts) => total + pick(counts), 0);

@@ -4,13 +4,13 @@ import { SpoolError } from '../base/errors.js';
 import type { Sqlite, Statement } from '../base/sqlite.js';
 import { Age } from './age.js';
 import { Ballast } from './ballast.js';
-import { countByClass } from './count-by-class.js';
 import { epochOf, leastCounter, nextCounter } from './epochs.js';
-import { type Evicted, Eviction } from './eviction.js';
+import { Eviction } from './eviction.js';
 import { HandedOver } from './handed-over.js';
+import { IdentitySearch, type Place } from './identity-search.js';
 import { Marks } from './marks.js';
 import * as plans from './plans.js';
-import type { Stream } from './range-table.js';
+import { rangesOf } from './range-table.js';
 import { Room } from './room.js';
 import { Space, sharesOf } from './space.js';
 import {
@@ -31,13 +31,14 @@ import { Statements } from './statements.js';
 
 const EVICTING_MS = 200;
 
-type Place = Stream & { readonly id: number; readonly seq: number };
+type Numbered = Place & { readonly class: number };
 
 export class SqliteSpool implements Spool {
   readonly opening = randomBytes(8).toString('hex');
   readonly maxBodyBytes: number;
   private readonly statements: Statements;
   private readonly reader: SpoolReader;
+  private readonly search: IdentitySearch;
   private readonly handedOver: HandedOver;
   private readonly ballast: Ballast;
   private readonly space: Space;
@@ -52,7 +53,6 @@ export class SqliteSpool implements Spool {
   private nextSeq = new Map<number, number>();
   private highestId: number;
   private readonly inserts: ReadonlyMap<number, Statement>;
-  private readonly rows: Map<number, number>;
 
   constructor(
     private readonly db: Sqlite,
@@ -64,6 +64,7 @@ export class SqliteSpool implements Spool {
     for (const c of classes) db.exec(plans.createClass(c));
     this.statements = new Statements(db);
     this.reader = new SpoolReader(this.statements, path, classes);
+    this.search = new IdentitySearch(this.statements);
     this.handedOver = new HandedOver(this.statements);
     this.eviction = new Eviction(this.statements, classes, limits.evict);
     const shares = sharesOf(path, limits);
@@ -76,7 +77,6 @@ export class SqliteSpool implements Spool {
     this.marks = new Marks(this.statements, limits.maxBytes);
     this.inserts = new Map(classes.map((c) => [c, db.prepare(plans.insertMessage(c))]));
     this.highestId = this.reader.lastId();
-    this.rows = this.reader.countRows();
     this.leastCounter = leastCounter(now(), lastTakenMs);
   }
 
@@ -155,17 +155,15 @@ export class SqliteSpool implements Spool {
 
   private acceptSlice(rows: readonly NewRow[]): SpoolRow[] {
     // Memory changes only after the commit: a failed one leaves everything as it was.
-    const { evicted, epoch, nextSeq, written } = this.write(() => {
-      const making = this.room.make(rows);
+    const { epoch, nextSeq, written } = this.write(() => {
+      this.room.make(rows);
       const current = this.epoch ?? this.beginEpoch();
       const next = new Map(this.nextSeq);
-      return { evicted: making, epoch: current, nextSeq: next, written: this.insert(rows, current, next) };
+      return { epoch: current, nextSeq: next, written: this.insert(rows, current, next) };
     });
     this.epoch = epoch;
     this.nextSeq = nextSeq;
     this.highestId += written.length;
-    for (const { class: c } of written) this.addRows(c, 1);
-    this.afterEviction(evicted);
     return written;
   }
 
@@ -210,45 +208,40 @@ export class SqliteSpool implements Spool {
   }
 
   deliver(rows: readonly SpoolRow[]): void {
-    for (let i = 0; i < rows.length; i += RELEASE_ROWS) this.deliverSlice(rows.slice(i, i + RELEASE_ROWS));
-  }
-
-  private deliverSlice(rows: readonly SpoolRow[]): void {
-    const gone = this.write(() => {
-      const deleted: SpoolRow[] = [];
-      const aside: SpoolRow[] = [];
-      for (const row of rows) {
-        if (this.statements.run(plans.deleteMessage(row.class), row.id) > 0) deleted.push(row);
-        else if (this.statements.run(plans.DELETE_QUARANTINED, row.id) > 0) aside.push(row);
-      }
-      this.handedOver.remove(deleted);
-      for (const [c, n] of countByClass([...deleted, ...aside])) this.statements.run(plans.ADD_DELIVERED, n, c);
-      return countByClass(deleted);
-    });
-    for (const [c, n] of gone) this.addRows(c, -n);
+    const covered = rangesOf(rows).map(({ first, last, ...stream }) => ({
+      ...stream,
+      ranges: [[first, last] as const],
+    }));
+    while (this.release(covered).length === RELEASE_ROWS);
   }
 
   release(covered: readonly Covered[]): number[] {
-    const { ids, gone } = this.write(() => {
-      const deleted: Place[] = [];
-      const aside: number[] = [];
-      const left = (): number => RELEASE_ROWS - deleted.length - aside.length;
+    return this.write(() => {
+      const ids: number[] = [];
       for (const { epoch, class: c, ranges } of covered) {
-        const before = deleted.length + aside.length;
+        const before = ids.length;
         for (const [first, last] of ranges) {
-          if (left() === 0) break;
-          const rows = this.statements.all<Omit<Place, 'class'>>(plans.releaseRange(c), epoch, first, last, left());
-          for (const row of rows) deleted.push({ ...row, class: c });
-          aside.push(...this.statements.values<number>(plans.RELEASE_QUARANTINED, c, epoch, first, last, left()));
+          if (ids.length === RELEASE_ROWS) break;
+          ids.push(...this.deleteRange(c, epoch, first, last, RELEASE_ROWS - ids.length));
+          const left = RELEASE_ROWS - ids.length;
+          ids.push(...this.statements.values<number>(plans.RELEASE_QUARANTINED, c, epoch, first, last, left));
         }
-        const went = deleted.length + aside.length - before;
-        if (went > 0) this.statements.run(plans.ADD_DELIVERED, went, c);
+        if (ids.length > before) this.statements.run(plans.ADD_DELIVERED, ids.length - before, c);
       }
-      this.handedOver.remove(deleted);
-      return { ids: [...deleted.map(({ id }) => id), ...aside], gone: countByClass(deleted) };
+      return ids;
     });
-    for (const [c, n] of gone) this.addRows(c, -n);
-    return ids;
+  }
+
+  /** Within a transaction: deletes at most `limit` of the rows with these seqs; returns their ids. */
+  private deleteRange(c: number, epoch: string, first: number, last: number, limit: number): number[] {
+    const { fromId, uptoId } = this.search.spanOf(c, epoch, first, last);
+    const rows = this.statements.all<Place>(plans.rowsBetween(c), fromId, uptoId, limit);
+    const [begin, end] = [rows[0], rows.at(-1)];
+    if (begin === undefined || end === undefined) return [];
+    if (this.search.isAll(c, begin.id, end.id)) this.statements.run(plans.deleteAll(c));
+    else this.statements.run(plans.deleteBetween(c), begin.id, end.id);
+    this.handedOver.remove({ class: c, epoch, first: begin.seq, last: end.seq });
+    return rows.map(({ id }) => id);
   }
 
   handOver(rows: readonly SpoolRow[]): void {
@@ -260,12 +253,11 @@ export class SqliteSpool implements Spool {
   }
 
   quarantine(row: SpoolRow, reason: string): void {
-    const moved = this.write(() => {
-      this.handedOver.remove([row]);
+    this.write(() => {
+      this.handedOver.remove({ ...row, first: row.seq, last: row.seq });
       this.statements.run(plans.moveToQuarantine(row.class), reason, this.now(), row.id);
-      return this.statements.run(plans.deleteMessage(row.class), row.id);
+      this.statements.run(plans.deleteMessage(row.class), row.id);
     });
-    this.addRows(row.class, -moved);
   }
 
   quarantined(afterId: number, limit: number): QuarantinedRow[] {
@@ -273,71 +265,50 @@ export class SqliteSpool implements Spool {
   }
 
   retry(ids: readonly number[]): number {
-    return this.fromQuarantine(
-      ids,
-      (row) => {
-        this.statements.run(plans.putBack(row.class), row.id);
-        this.statements.run(plans.DELETE_QUARANTINED, row.id);
-      },
-      1,
-    );
+    return this.fromQuarantine(ids, (row) => {
+      this.statements.run(plans.putBack(row.class), row.id);
+      this.statements.run(plans.DELETE_QUARANTINED, row.id);
+    });
   }
 
   drop(ids: readonly number[]): number {
-    return this.fromQuarantine(ids, (row) => this.eviction.giveUp(row), 0);
+    return this.fromQuarantine(ids, (row) => this.eviction.giveUp(row));
   }
 
-  private fromQuarantine(ids: readonly number[], work: (row: Place) => void, rowsEach: number): number {
+  private fromQuarantine(ids: readonly number[], work: (row: Numbered) => void): number {
     let count = 0;
     for (let i = 0; i < ids.length; i += RELEASE_ROWS) {
-      const done = this.write(() => {
+      count += this.write(() => {
         const found = ids
           .slice(i, i + RELEASE_ROWS)
-          .map((id) => this.statements.row<Place>(plans.PLACE_QUARANTINED, id));
-        const there = found.filter((row) => row !== undefined);
-        for (const row of there) work(row);
-        return there;
+          .map((id) => this.statements.row<Numbered>(plans.PLACE_QUARANTINED, id))
+          .filter((row) => row !== undefined);
+        for (const row of found) work(row);
+        return found.length;
       });
-      for (const { class: c } of done) this.addRows(c, rowsEach);
-      count += done.length;
     }
     return count;
   }
 
   maintain(): number {
-    let rows = 0;
-    const evict = (step: (evicted: Evicted) => boolean): boolean => {
-      const evicted: Evicted = new Map();
-      const some = this.write(() => {
-        evicted.clear();
-        return step(evicted);
-      });
-      this.afterEviction(evicted);
-      for (const n of evicted.values()) rows += n;
-      return some;
-    };
     this.ballast.restore(this.options.limits.minFreeBytes);
-    if (this.age?.isDue() === true) this.evictAged(this.age, evict);
-    this.look(() => this.room.tidy(evict));
-    return rows;
+    const aged = this.age?.isDue() === true ? this.evictAged(this.age) : 0;
+    return aged + this.look(() => this.room.tidy((step) => this.write(step)));
   }
 
   /** What there is no time for is still too old a minute later. */
-  private evictAged(age: Age, evict: (step: (evicted: Evicted) => boolean) => boolean): void {
+  private evictAged(age: Age): number {
     const until = performance.now() + EVICTING_MS;
     const uptoId = this.write(() => age.expired(this.highestId));
-    while (uptoId !== null && evict((evicted) => this.eviction.evictUpTo(uptoId, RELEASE_ROWS, evicted))) {
-      if (performance.now() > until) return;
+    let evicted = 0;
+    while (uptoId !== null) {
+      const some = this.write(() => this.eviction.evictUpTo(uptoId, RELEASE_ROWS));
+      if (some === 0) break;
+      evicted += some;
+      if (performance.now() > until) return evicted;
     }
     this.write(() => age.forget(uptoId));
-  }
-
-  private afterEviction(evicted: Evicted): void {
-    for (const [c, n] of evicted) this.addRows(c, -n);
-  }
-
-  private addRows(c: number, rows: number): void {
-    this.rows.set(c, (this.rows.get(c) ?? 0) + rows);
+    return evicted;
   }
 
   ledger(): StreamLedger[] {
@@ -345,7 +316,7 @@ export class SqliteSpool implements Spool {
   }
 
   counts(): SpoolCounts {
-    return this.look(() => this.reader.counts(this.rows));
+    return this.look(() => this.reader.counts());
   }
 
   close(): void {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { EVICTION_ORDER } from '../../../src/kit/classes.js';
 import { openSpool } from '../../../src/spool/open-spool.js';
-import { COUNT_QUARANTINED } from '../../../src/spool/plans.js';
 import type { Limits } from '../../../src/spool/room.js';
 import type { ExportedRow, StreamLedger } from '../../../src/spool/spool.js';
 import { SpoolReader } from '../../../src/spool/spool-reader.js';
@@ -40,7 +39,6 @@ export class Disk {
   /** When the spool was last opened, as its lock file says. */
   lastTakenMs: number | null = null;
   private db: Database.Database;
-  private statements: Statements;
   private reader: SpoolReader;
   private readonly limits: Limits;
 
@@ -52,8 +50,7 @@ export class Disk {
   ) {
     this.limits = { ...LARGE, ...limits };
     this.db = new Database(content);
-    this.statements = new Statements(this.db);
-    this.reader = new SpoolReader(this.statements, this.path, EVICTION_ORDER);
+    this.reader = new SpoolReader(new Statements(this.db), this.path, EVICTION_ORDER);
   }
 
   /** Whoever had it open before is dead. */
@@ -71,8 +68,9 @@ export class Disk {
 
   /** How many rows `everything` has. */
   size(): number {
-    const aside = this.statements.value<number>(COUNT_QUARANTINED) ?? 0;
-    return [...this.reader.countRows().values()].reduce((sum, rows) => sum + rows, aside);
+    const tables = ['quarantine', ...EVICTION_ORDER.map((c) => `message_${c}`)];
+    const sizes = tables.map((table) => this.db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number);
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   ledger(): StreamLedger[] {
@@ -86,8 +84,7 @@ export class Disk {
   putBack(content: Buffer): void {
     this.db.close();
     this.db = new Database(content);
-    this.statements = new Statements(this.db);
-    this.reader = new SpoolReader(this.statements, this.path, EVICTION_ORDER);
+    this.reader = new SpoolReader(new Statements(this.db), this.path, EVICTION_ORDER);
   }
 
   close(): void {

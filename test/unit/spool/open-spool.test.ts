@@ -169,7 +169,7 @@ describe('a spool that is damaged', () => {
 });
 
 describe('a WAL', () => {
-  const count = (spool: Spool): number => spool.counts().waiting;
+  const count = (spool: Spool): number => spool.read(0, Number.MAX_SAFE_INTEGER, 10_000).length;
 
   test('that a killed process left is taken up', (t) => {
     const { spool, keptAt } = openDamaged(t, killed(tempFolder(t)));
@@ -202,8 +202,7 @@ describe('a WAL', () => {
       ftruncateSync(fd, Math.floor((size * i) / 20));
       closeSync(fd);
       const spool = open(path);
-      const { waiting, classes } = spool.counts();
-      assert.equal(classes.get(0)?.accepted, waiting);
+      assert.equal(count(spool), spool.counts().classes.get(0)?.accepted);
       spool.close();
     }
   });

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { openSqlite, readSqlite } from '../../../src/base/sqlite.js';
 import { viewSpool } from '../../../src/spool/open-spool.js';
 import type { SpoolRow } from '../../../src/spool/spool.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
-import { EMPTY_COUNTS, open, openFor, rows, seqs } from './spools.js';
+import { CLASSES, EMPTY_COUNTS, open, openFor, rows, seqs } from './spools.js';
 
 const identities = (list: readonly SpoolRow[]): string[] =>
   list.map(({ class: c, epoch, seq }) => `${c} ${epoch} ${seq}`);
@@ -50,6 +51,25 @@ describe('a spool', () => {
     const second = open(path);
     t.after(() => second.close());
     assert.deepEqual(second.accept(rows(1)).map(({ id }) => id), [6]); // biome-ignore format: short
+  });
+
+  test('of an earlier version, with an index of the identity, is taken as it is, and loses the index', (t) => {
+    const path = join(tempFolder(t), 'spool.db');
+    const first = open(path);
+    const accepted = first.accept([...rows(20, 0), ...rows(20, 1)]);
+    first.close();
+    const earlier = openSqlite(path);
+    for (const c of CLASSES) earlier.exec(`CREATE UNIQUE INDEX message_${c}_identity ON message_${c} (epoch, seq)`);
+    earlier.close();
+    const spool = open(path);
+    t.after(() => spool.close());
+    assert.deepEqual(identities(spool.read(0, 99, 99)), identities(accepted));
+    spool.release([{ epoch: accepted[0]?.epoch ?? '', class: 1, ranges: [[2, 19]] }]);
+    const left = accepted.filter(({ class: c, seq }) => c === 0 || seq === 1 || seq === 20);
+    assert.deepEqual(identities(spool.read(0, 99, 99)), identities(left));
+    const db = readSqlite(path);
+    t.after(() => db.close());
+    assert.deepEqual(db.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'message_%_identity'").all(), []);
   });
 
   test('remembers across openings what was last accepted of a thing', (t) => {
