@@ -18,6 +18,7 @@ test('a clock that keeps time is written down once, however coarsely the time si
       },
       lastId: () => 0,
     },
+    isProven: () => true,
     onKnown: () => {},
     log: new MemoryLog(),
     now: () => Date.UTC(2026, 10, 23) + uptimeMs + aheadMs,
