@@ -360,11 +360,15 @@ const simulate = program
       .default(1)
       .argParser(atLeast(1)),
   )
+  .addOption(
+    new Option('--first <n>', 'the number of the first, where several of these run').default(1).argParser(atLeast(1)),
+  )
   .addOption(new Option('--rate <n>', 'messages a second of each').default(1).argParser(atLeast(1)))
   .option('-c, --config <file>', "a kit's config.ini, for the broker and how to speak to it")
   .action(
-    run(async ({ config = DEFAULT_CONFIG, ...options }: { config?: string; kits: number; rate: number }) =>
-      (await import('./cli/simulate-kits.js')).simulateKits({ config, ...options }),
+    run(
+      async ({ config = DEFAULT_CONFIG, ...options }: { config?: string; kits: number; first: number; rate: number }) =>
+        (await import('./cli/simulate-kits.js')).simulateKits({ config, ...options }),
     ),
   );
 

@@ -16,6 +16,8 @@ export interface SimulateKitsOptions {
   readonly config: string;
   /** How many kits. */
   readonly kits: number;
+  /** The number of the first, so that several of these processes make different kits. */
+  readonly first: number;
   /** Messages a second of each. */
   readonly rate: number;
 }
@@ -23,12 +25,16 @@ export interface SimulateKitsOptions {
 const SECOND_MS = 1_000;
 
 /** What the kits share is read from a kit's configuration: the broker, the wire, the limits of a spool. */
-export async function simulateKits({ config, kits, rate }: SimulateKitsOptions): Promise<number> {
+export async function simulateKits({ config, kits, first, rate }: SimulateKitsOptions): Promise<number> {
   const { settings } = loadKitSettings(config);
   const log = createLogger(settings.KIT.log_level);
   const folder = mkdtempSync(join(tmpdir(), 'dragonsink-kits-'));
   try {
-    const parts = Array.from({ length: kits }, (_, i) => part(i, kits, rate, settings, folder, log));
+    // Spread over the second: real kits do not poll in step.
+    const startsAfterMs = (i: number): number => (i / kits) * SECOND_MS;
+    const parts = Array.from({ length: kits }, (_, i) =>
+      part(first + i, startsAfterMs(i), rate, settings, folder, log),
+    );
     await runParts(
       [{ name: 'kits', start: () => all(parts, 'start'), stop: () => all(parts, 'stop') }],
       log,
@@ -40,8 +46,15 @@ export async function simulateKits({ config, kits, rate }: SimulateKitsOptions):
   return 0;
 }
 
-function part(i: number, kits: number, rate: number, settings: KitSettings, folder: string, log: Logger): Part {
-  const kitId = `wardragon-SIM${String(i + 1).padStart(4, '0')}`;
+function part(
+  number: number,
+  startsAfterMs: number,
+  rate: number,
+  settings: KitSettings,
+  folder: string,
+  log: Logger,
+): Part {
+  const kitId = `wardragon-SIM${String(number).padStart(4, '0')}`;
   const own: KitSettings = {
     ...settings,
     MQTT: { ...settings.MQTT, mqtt_client_id: '' },
@@ -51,7 +64,7 @@ function part(i: number, kits: number, rate: number, settings: KitSettings, fold
   const options = kitOptions(own, log, (error) => log.error({ kitId }, error.message));
   const kit = new Kit({
     ...options,
-    source: sourceOf(kitId, rate, i),
+    source: sourceOf(kitId, rate, number),
     pollMs: SECOND_MS,
     push: null,
     receiverPorts: [],
@@ -59,8 +72,7 @@ function part(i: number, kits: number, rate: number, settings: KitSettings, fold
   return {
     name: kitId,
     start: async () => {
-      // Spread over the second: real kits do not poll in step.
-      await delay((i / kits) * SECOND_MS);
+      await delay(startsAfterMs);
       await kit.start();
     },
     stop: () => kit.stop(),

@@ -1,7 +1,9 @@
 // How many messages a server's database has, cheaply enough to be asked again and again.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { readSqlite } from '../../src/base/sqlite.js';
 import { Ranges } from '../../src/schema/ranges.js';
+import type { Cleanup } from '../faults/cleanup.js';
 
 export interface Counter {
   /** By its ledger. */
@@ -11,7 +13,13 @@ export interface Counter {
 
 const RECEIVED = 'SELECT received FROM ingest_ledger';
 
-export async function openCounter(databaseUrl: string): Promise<Counter> {
+export async function openCounter(cleanup: Cleanup, databaseUrl: string): Promise<Counter> {
+  const counter = await open(databaseUrl);
+  cleanup.add(() => counter.close());
+  return counter;
+}
+
+async function open(databaseUrl: string): Promise<Counter> {
   if (databaseUrl.startsWith('sqlite:')) {
     const db = readSqlite(databaseUrl.slice('sqlite:'.length));
     const received = db.prepare(RECEIVED).pluck();
@@ -29,6 +37,40 @@ export async function openCounter(databaseUrl: string): Promise<Counter> {
     },
     close: () => client.end(),
   };
+}
+
+export interface Stored {
+  readonly stored: number;
+  /** By `performance.now()`. */
+  readonly atMs: number;
+}
+
+/** As soon as so many have been stored. @throws when that takes too long. */
+export async function reached(counter: Counter, count: number, withinS = 600): Promise<Stored> {
+  const deadline = performance.now() + withinS * 1_000;
+  for (;;) {
+    const stored = await counter.stored();
+    const atMs = performance.now();
+    if (stored >= count) return { stored, atMs };
+    if (atMs > deadline) throw new Error(`${stored} of ${count} are stored after ${withinS} s`);
+    await delay(20);
+  }
+}
+
+/** Messages a second from one time to another. */
+export function rateBetween(from: Stored, to: Stored): number {
+  return (to.stored - from.stored) / ((to.atMs - from.atMs) / 1_000);
+}
+
+/** How many have been stored after that time, or as soon as it is `all`. */
+export async function storedAfter(counter: Counter, seconds: number, all: number): Promise<Stored> {
+  const endsAtMs = performance.now() + seconds * 1_000;
+  for (;;) {
+    const stored = await counter.stored();
+    const atMs = performance.now();
+    if (stored >= all || atMs >= endsAtMs) return { stored, atMs };
+    await delay(20);
+  }
 }
 
 function sum(streams: readonly [number, number][][]): number {

@@ -1,47 +1,42 @@
 // What a kit takes while it sends a backlog of a million messages to a server, and with an empty spool.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SimulatedDragonSync } from '../../src/simulate/dragonsync-api.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createWorld } from '../../src/simulate/world.js';
-import { startMosquitto } from '../fixtures/mosquitto.js';
-import { fillSpool, makeKit, Program, startServer } from './program.js';
+import type { Cleanup } from '../faults/cleanup.js';
+import { fillSpool } from './program.js';
 import type { Bench } from './row.js';
+import { temporaryFolder, withSite } from './site.js';
 
 const BACKLOG = 1_000_000;
-const SECONDS = 30;
+/** Of a drain that takes minutes; the most is reached in the first seconds. */
+const SECONDS = 20;
 
-export async function measureKitMemory(): Promise<Bench> {
-  const folder = mkdtempSync(join(tmpdir(), 'dragonsink-bench-'));
-  const api = new SimulatedDragonSync({ world: createWorld({ nowS: () => Date.now() / 1_000 }) });
-  const apiUrl = await api.start();
-  const broker = await startMosquitto({ config: ['max_inflight_messages 0'] });
-  const server = await startServer(`sqlite:${join(folder, 'server.db')}`, broker.port);
-  const [full, empty] = ['full', 'empty'].map((name) => {
-    mkdirSync(join(folder, name));
-    return makeKit(join(folder, name), apiUrl, broker.port, [`mqtt_client_id = ${name}`]);
-  });
-  fillSpool(join(folder, 'full'), BACKLOG);
+export async function measureKitMemory(cleanup: Cleanup): Promise<Bench> {
+  const folder = temporaryFolder(cleanup);
+  fillSpool(folder, BACKLOG);
+  const full = join(folder, 'spool.db');
   return {
-    name: 'kit: memory with a backlog of 1,000,000 being sent',
-    unit: 'MiB',
-    yardstick: 'with an empty spool',
-    target: 'at most + 30 MiB, under 120 MiB',
-    reaches: ({ ours, yardstick }) => ours - yardstick <= 30 && ours < 120,
-    run: async () => ({ ours: await peakOf(full ?? ''), yardstick: await peakOf(empty ?? '') }),
-    end: async () => {
-      await server.end();
-      await broker.stop();
-      await api.stop();
-      rmSync(folder, { recursive: true });
-    },
+    rows: [
+      {
+        name: 'kit: memory with a backlog of 1,000,000, being sent',
+        unit: 'MB',
+        target: 'an empty spool + 30 MB at most, under 120 MB RSS',
+        reaches: ({ value, yardstick }) => value - yardstick <= 30 && value < 120,
+        reason: 'what is read ahead, compressed and waits for acknowledgement, and the heap V8 grows for it',
+      },
+    ],
+    warmsUp: false,
+    run: async () => ({ samples: [{ ours: await peakOf(full), yardstick: await peakOf(null) }] }),
   };
 }
 
-async function peakOf(configFile: string): Promise<number> {
-  const kit = new Program(['kit', '--config', configFile]);
-  await new Promise((resolve) => setTimeout(resolve, SECONDS * 1_000));
-  const { peakMib } = kit;
-  await kit.end();
-  return peakMib;
+/** Of a kit with a copy of that spool, for none is full any more that was sent. */
+function peakOf(spool: string | null): Promise<number> {
+  return withSite({ world: createWorld({ nowS: () => Date.now() / 1_000 }) }, async (site) => {
+    if (spool !== null) copyFileSync(spool, join(site.kitFolder, 'spool.db'), constants.COPYFILE_FICLONE);
+    const kit = site.startKit();
+    await delay(SECONDS * 1_000);
+    return kit.peakMb;
+  });
 }

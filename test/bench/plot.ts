@@ -10,7 +10,7 @@ export interface Panel {
 const WIDTH = 300;
 const HEIGHT = 220;
 const MARGIN = { left: 58, right: 14, top: 30, bottom: 42 };
-const COLUMNS = 3;
+const COLUMNS = 4;
 
 export function plot(panels: readonly Panel[]): string {
   const rows = Math.ceil(panels.length / COLUMNS);

@@ -7,12 +7,15 @@ import { connectAsync } from 'mqtt';
 import { EVICTION_ORDER } from '../../src/kit/classes.js';
 import { openSpool } from '../../src/spool/open-spool.js';
 import type { NewRow } from '../../src/spool/spool.js';
+import type { Cleanup } from '../faults/cleanup.js';
 import { MAIN } from '../fixtures/processes.js';
 import { historyRows } from './input.js';
 import { median } from './row.js';
+import { within } from './waiting.js';
 
 /** Linux' USER_HZ. */
 const TICKS_PER_S = 100;
+const START_S = 60;
 
 export class Program {
   private readonly child: ChildProcess;
@@ -21,20 +24,23 @@ export class Program {
     this.child = spawn(process.execPath, [MAIN, ...argv], { env: { ...process.env, ...env }, stdio: 'ignore' });
   }
 
+  /** Also when it has ended by itself. */
   async end(): Promise<void> {
+    const { exitCode, signalCode } = this.child;
+    if (exitCode !== null || signalCode !== null) return;
     const ended = once(this.child, 'exit');
     this.child.kill();
     await ended;
   }
 
-  /** Resident, now, in MiB. */
-  get memoryMib(): number {
-    return this.statusMib('VmRSS');
+  /** Resident, now, in MB (10^6 bytes, as the design counts). */
+  get memoryMb(): number {
+    return this.statusMb('VmRSS');
   }
 
-  /** The most that was ever resident, in MiB. */
-  get peakMib(): number {
-    return this.statusMib('VmHWM');
+  /** The most that was ever resident, in MB. */
+  get peakMb(): number {
+    return this.statusMb('VmHWM');
   }
 
   /** Since it was started: processor time, what it gave to the disk, and how often its main thread went to sleep. */
@@ -47,8 +53,9 @@ export class Program {
     };
   }
 
-  private statusMib(field: string): number {
-    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(this.proc('status'))?.[1]) / 1_024;
+  /** What /proc calls kB are 1,024 bytes. */
+  private statusMb(field: string): number {
+    return (Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(this.proc('status'))?.[1]) * 1_024) / 1e6;
   }
 
   private proc(file: string): string {
@@ -57,7 +64,12 @@ export class Program {
 }
 
 /** Resolves when it has subscribed, for it says hello after that. */
-export async function startServer(databaseUrl: string, brokerPort: number, httpPort = 0): Promise<Program> {
+export async function startServer(
+  cleanup: Cleanup,
+  databaseUrl: string,
+  brokerPort: number,
+  httpPort = 0,
+): Promise<Program> {
   const env = {
     DATABASE_URL: databaseUrl,
     MQTT_BROKER_PORT: String(brokerPort),
@@ -70,16 +82,22 @@ export async function startServer(databaseUrl: string, brokerPort: number, httpP
       if (!retain && payload.toString().includes('"online":true')) resolve();
     });
   });
-  await client.subscribeAsync('wardragon/ingest/+/hello', { qos: 1 });
-  const server = new Program(['server'], env);
-  await hello;
-  await client.endAsync();
-  return server;
+  try {
+    await client.subscribeAsync('wardragon/ingest/+/hello', { qos: 1 });
+    const server = new Program(['server'], env);
+    cleanup.add(() => server.end());
+    await within('the server says hello', START_S, hello);
+    return server;
+  } finally {
+    client.end(true);
+  }
 }
 
 export interface KitFile {
   readonly statusPort?: number;
   readonly pollS?: number;
+  /** Found by itself, unless it is said. */
+  readonly kitId?: string;
   /** Further lines of `[DRAGONSYNC]`. */
   readonly dragonsync?: readonly string[];
 }
@@ -90,7 +108,7 @@ export function makeKit(
   apiUrl: string,
   brokerPort: number,
   settings: readonly string[] = [],
-  { statusPort = 0, pollS = 2, dragonsync = [] }: KitFile = {},
+  { statusPort = 0, pollS = 2, kitId, dragonsync = [] }: KitFile = {},
 ): string {
   const configFile = join(folder, 'config.ini');
   const lines = [
@@ -108,6 +126,7 @@ export function makeKit(
     'min_free_mb = 0',
     '[KIT]',
     `status_port = ${statusPort}`,
+    ...(kitId === undefined ? [] : [`kit_id = ${kitId}`]),
   ];
   writeFileSync(configFile, `${lines.join('\n')}\n`);
   return configFile;

@@ -1,78 +1,145 @@
-// One benchmark, and the row that it makes: ours and the yardstick in turns, medians of five.
+// One benchmark, and the rows that it makes: ours and the yardstick in turns, medians of five.
+import { Cleanup } from '../faults/cleanup.js';
 
 export interface Sample {
-  /** Of ours, and of the yardstick right after it: in the row's unit. */
+  /** Of ours, and of the yardstick right beside it, in the row's unit. */
   readonly ours: number;
-  readonly yardstick: number;
+  /** Null where there is none. */
+  readonly yardstick: number | null;
+}
+
+export interface Run {
+  /** One for each of the bench's rows. */
+  readonly samples: readonly Sample[];
+  /** What whoever makes or counts the messages took of the processor meanwhile, in seconds; left out where that is ours too. */
+  readonly generatorCpuS?: number;
   readonly note?: string;
 }
 
-export interface Bench {
-  readonly name: string;
-  readonly unit: string;
-  readonly yardstick: string;
-  readonly target: string;
-  /** Whether these medians reach the target (design: "What it must reach"). */
-  reaches(medians: Sample): boolean;
-  /** Where the time goes when the target is missed. */
-  readonly reason?: string;
-  /** Five, unless one takes minutes. */
-  readonly runs?: number;
-  run(): Promise<Sample>;
-  end(): Promise<void>;
+/** Over all runs; NaN where there is no yardstick. */
+export interface Medians {
+  readonly value: number;
+  readonly yardstick: number;
+  readonly ratio: number;
 }
 
+export interface RowSpec {
+  readonly name: string;
+  readonly unit: string;
+  /** The design's ("What it must reach"), with the yardstick's name; `NO_TARGET` where it has none. */
+  readonly target: string;
+  reaches(medians: Medians): boolean;
+  /** Where it goes when the target is missed. */
+  readonly reason: string;
+}
+
+export interface Bench {
+  readonly rows: readonly RowSpec[];
+  /** Five, unless one takes minutes. */
+  readonly runs?: number;
+  /** What a run is, where it is not a whole one. */
+  readonly runsAre?: string;
+  /** False where a first run is as good as the next. */
+  readonly warmsUp?: false;
+  run(): Promise<Run>;
+}
+
+/** Whatever it starts is ended by `cleanup`, also when a run fails. */
+export type MakeBench = (cleanup: Cleanup) => Promise<Bench>;
+
+/** As `--json` has it: exactly this. */
 export interface Row {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  readonly yardstick: string;
-  readonly ratio: number;
-  /** The least and the greatest ratio. */
-  readonly spread: readonly [number, number];
+  /** In the row's unit. */
+  readonly yardstick: number | null;
+  readonly ratio: number | null;
   readonly target: string;
   readonly ok: boolean;
   readonly reason?: string;
-  readonly samples: readonly Sample[];
+}
+
+/** A row, and what only the table says of it. */
+export interface Result {
+  readonly row: Row;
+  /** The least and the greatest: of the ratio, or of the value where there is no yardstick. */
+  readonly spread: readonly [number, number];
+  readonly runs: string;
+  readonly generatorCpuS: number | null;
+  /** Of the last run. */
+  readonly note: string | null;
 }
 
 const RUNS = 5;
+const NO_TARGET = { target: 'none', reaches: () => true, reason: '' } as const;
 
-/** At least so many times the yardstick. */
-export function atLeast(ratio: number): Pick<Bench, 'target' | 'reaches'> {
-  return { target: `at least ${ratio} x`, reaches: ({ ours, yardstick }) => ours / yardstick >= ratio };
+/** At least so many times the yardstick, which has that name. */
+export function atLeast(times: number, yardstick: string): Pick<RowSpec, 'target' | 'reaches'> {
+  return { target: `at least ${times} x ${yardstick}`, reaches: ({ ratio }) => ratio >= times };
+}
+
+/** Measured for its own sake. */
+export function untargeted(name: string, unit: string): RowSpec {
+  return { name, unit, ...NO_TARGET };
 }
 
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-export async function measure(bench: Bench): Promise<Row> {
-  const samples: Sample[] = [];
+/** Each run is given to `keep` as soon as it is over. */
+export async function measure(make: MakeBench, keep: (run: Run) => void): Promise<Result[]> {
+  const cleanup = new Cleanup();
   try {
-    const { runs = RUNS } = bench;
-    if (runs > 1) await bench.run(); // warms both up
-    for (let i = 0; i < runs; i += 1) samples.push(await bench.run());
+    const bench = await make(cleanup);
+    if (bench.warmsUp !== false) await bench.run();
+    const runs: Run[] = [];
+    for (let i = 0; i < (bench.runs ?? RUNS); i += 1) {
+      const run = await bench.run();
+      keep(run);
+      runs.push(run);
+    }
+    return resultsOf(bench, runs);
   } finally {
-    await bench.end();
+    await cleanup.run();
   }
-  const medians = {
-    ours: median(samples.map(({ ours }) => ours)),
-    yardstick: median(samples.map(({ yardstick }) => yardstick)),
+}
+
+export function resultsOf({ rows, runsAre }: Pick<Bench, 'rows' | 'runsAre'>, runs: readonly Run[]): Result[] {
+  const cpu = runs.flatMap(({ generatorCpuS }) => generatorCpuS ?? []);
+  const common = {
+    runs: `${runs.length}${runsAre === undefined ? '' : ` ${runsAre}`}`,
+    generatorCpuS: cpu.length === 0 ? null : significant(median(cpu)),
+    note: runs.at(-1)?.note ?? null,
   };
-  const ratios = samples.map(({ ours, yardstick }) => ours / yardstick);
-  const ok = bench.reaches(medians);
+  return rows.map((spec, i) => {
+    const samples = runs.flatMap(({ samples: all }) => all[i] ?? []);
+    const values = samples.map(({ ours }) => ours);
+    const yardsticks = samples.map(({ yardstick }) => yardstick ?? Number.NaN);
+    const ratios = values.map((value, at) => value / (yardsticks[at] ?? Number.NaN));
+    const medians = { value: median(values), yardstick: median(yardsticks), ratio: median(ratios) };
+    const told = Number.isNaN(medians.ratio) ? values : ratios;
+    return {
+      row: rowOf(spec, medians),
+      spread: [significant(Math.min(...told)), significant(Math.max(...told))] as const,
+      ...common,
+    };
+  });
+}
+
+function rowOf({ name, unit, target, reaches, reason }: RowSpec, medians: Medians): Row {
+  const ok = reaches(medians);
+  const orNull = (value: number): number | null => (Number.isNaN(value) ? null : significant(value));
   return {
-    name: bench.name,
-    value: significant(medians.ours),
-    unit: bench.unit,
-    yardstick: `${bench.yardstick}: ${significant(medians.yardstick)}`,
-    ratio: significant(median(ratios)),
-    spread: [significant(Math.min(...ratios)), significant(Math.max(...ratios))],
-    target: bench.target,
+    name,
+    value: significant(medians.value),
+    unit,
+    yardstick: orNull(medians.yardstick),
+    ratio: orNull(medians.ratio),
+    target,
     ok,
-    ...(ok || bench.reason === undefined ? {} : { reason: bench.reason }),
-    samples,
+    ...(ok ? {} : { reason }),
   };
 }
 
