@@ -57,7 +57,7 @@ export interface IncomingMessage {
 }
 
 /** While what it returns is pending, nothing more is read from the connection; it never rejects. */
-export type MessageHandler = (message: IncomingMessage) => Promise<void> | undefined;
+type MessageHandler = (message: IncomingMessage) => Promise<void> | undefined;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_PACKET_BYTES = 65_536;

@@ -1,6 +1,6 @@
 // What a broker's confirmation of a message is worth: design 1, "Deletion".
 
-export const DELIVERIES = ['auto', 'database', 'broker'] as const;
+const DELIVERIES = ['auto', 'database', 'broker'] as const;
 export type Delivery = (typeof DELIVERIES)[number];
 
 /**

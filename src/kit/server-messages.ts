@@ -5,7 +5,7 @@ import { type Ack, ack } from '../schema/ack.js';
 import { type Hello, hello } from '../schema/hello.js';
 import { ackTopic, HELLO_FILTER } from '../schema/topics.js';
 
-export type ServerMessage = { readonly ack: Ack } | { readonly hello: Hello };
+type ServerMessage = { readonly ack: Ack } | { readonly hello: Hello };
 
 /** The filters of both. */
 export function serverFilters(kitId: string): string[] {

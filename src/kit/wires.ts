@@ -1,12 +1,12 @@
 // How messages travel: each on its topic, or many in a frame. Settings say what is wanted, the servers what they take.
 
-export const WIRES = ['topics', 'stream'] as const;
+const WIRES = ['topics', 'stream'] as const;
 /** What new messages go out as, wherever servers take it. */
 export type Wire = (typeof WIRES)[number];
 
-export const REPLAYS = ['auto', 'frames', 'topics', 'off'] as const;
+const REPLAYS = ['auto', 'frames', 'topics', 'off'] as const;
 /** What the backlog goes out as; `off` leaves it in the spool. */
-export type Replay = (typeof REPLAYS)[number];
+type Replay = (typeof REPLAYS)[number];
 
 export interface WireOptions {
   readonly wire: Wire;

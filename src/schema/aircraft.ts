@@ -36,4 +36,3 @@ export const aircraftMessage = z.looseObject({
   /** Kit epoch seconds; a stock DragonSync sends no time at all. */
   observed_at: number.optional(),
 });
-export type AircraftMessage = z.infer<typeof aircraftMessage>;

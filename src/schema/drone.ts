@@ -67,4 +67,3 @@ export const droneMessage = z.looseObject({
   rid_lookup_attempted: flag.optional(),
   rid_lookup_success: flag.optional(),
 });
-export type DroneMessage = z.infer<typeof droneMessage>;

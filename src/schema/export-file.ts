@@ -18,7 +18,7 @@ export const exportHeader = z.looseObject({
 });
 export type ExportHeader = z.infer<typeof exportHeader>;
 
-export const EXPORT_STATES = ['waiting', 'handed_over', 'quarantined'] as const;
+const EXPORT_STATES = ['waiting', 'handed_over', 'quarantined'] as const;
 
 /** One message each. */
 export const exportRow = z.looseObject({

@@ -3,10 +3,6 @@
 export const KINDS = ['drone', 'aircraft', 'signal', 'system'] as const;
 export type Kind = (typeof KINDS)[number];
 
-export function isKind(text: string): text is Kind {
-  return (KINDS as readonly string[]).includes(text);
-}
-
 /** One value per kind. */
 export function perKind<T>(make: (kind: Kind) => T): Record<Kind, T> {
   return { drone: make('drone'), aircraft: make('aircraft'), signal: make('signal'), system: make('system') };

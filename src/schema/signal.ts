@@ -34,4 +34,3 @@ export const signalMessage = z.looseObject({
   /** Kit epoch seconds. */
   observed_at: number.optional(),
 });
-export type SignalMessage = z.infer<typeof signalMessage>;

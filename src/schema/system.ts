@@ -36,4 +36,3 @@ export const systemMessage = z.looseObject({
   /** Kit epoch seconds. */
   observed_at: number.optional(),
 });
-export type SystemMessage = z.infer<typeof systemMessage>;

@@ -11,7 +11,7 @@ import {
 } from '../schema/export-file.js';
 import type { Line } from './file-lines.js';
 
-export type ExportLine =
+type ExportLine =
   | { readonly is: 'nothing' }
   | { readonly is: 'header'; readonly header: ExportHeader }
   | { readonly is: 'row'; readonly row: ExportRow }

@@ -4,7 +4,7 @@ import { KIT_TABLES, type Kits, type KitTable } from './kits.js';
 const SLICE_ROWS = 2_000;
 
 /** Rows by table. */
-export type RemovedRows = Record<string, number>;
+type RemovedRows = Record<string, number>;
 
 /** Its rows stay, and its next message registers it again. */
 export async function removeAlone(kits: Kits, kitId: string): Promise<RemovedRows> {

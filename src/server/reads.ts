@@ -14,7 +14,7 @@ export interface TimeRange {
 }
 
 export type TrackKind = 'drone' | 'aircraft';
-export type SignalType = 'analog' | 'dji' | 'other';
+type SignalType = 'analog' | 'dji' | 'other';
 
 export interface TrackFilter extends TimeRange {
   readonly kinds?: readonly TrackKind[] | undefined;

@@ -14,7 +14,7 @@ const EARLIEST_US = Date.UTC(2015, 0, 1) * 1_000;
 /** What is sent without any time (aircraft by DragonSync) is sent again every 2 s, for as long as nothing changes. */
 const FOLD_WITHIN_US = 60 * SECOND_US;
 /** How long raw rows are kept (WarDragon Analytics' retention policies), in microseconds. */
-export const RETENTION_US: Record<Kind, number> = {
+const RETENTION_US: Record<Kind, number> = {
   drone: 30 * DAY_US,
   aircraft: 30 * DAY_US,
   signal: 30 * DAY_US,

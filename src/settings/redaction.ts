@@ -1,7 +1,7 @@
 // What of a setting may be shown.
 import type { Setting } from './spec.js';
 
-export const HIDDEN = '********';
+const HIDDEN = '********';
 
 export function redact(setting: Setting<unknown>, value: unknown): unknown {
   if (setting.secret === undefined || value === '') return value;

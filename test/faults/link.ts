@@ -24,7 +24,7 @@ export type Mode =
   /** Of PostgreSQL's clients: the connection ends when one says COMMIT, before it arrives or before its answer does. */
   | { readonly name: 'lose-commits'; readonly what: 'commit' | 'answer' };
 
-export const PASS: Mode = { name: 'pass' };
+const PASS: Mode = { name: 'pass' };
 /** Of these a connection can't recover: they end with a reset. */
 const LOSSY = new Set<Mode['name']>(['drop-confirmations', 'truncate', 'damage']);
 const THROTTLE_SLICES_PER_S = 20;

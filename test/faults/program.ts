@@ -16,7 +16,7 @@ export interface ProgramOptions {
 }
 
 /** C.2 I7. */
-export const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 10_000;
 
 /** One life of it, from its start to its end. */
 export class Program {

@@ -9,7 +9,7 @@ export const ROOT = join(import.meta.dirname, '../..');
 
 export type Arch = 'x64' | 'arm64';
 
-export function archiveOf(arch: Arch): string {
+function archiveOf(arch: Arch): string {
   const archive = join(ROOT, 'bundles', `dragonsink-${VERSION}-linux-${arch}.tar.gz`);
   if (!existsSync(archive)) throw new Error(`${archive} is not there: npm run bundle`);
   return archive;

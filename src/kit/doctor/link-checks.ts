@@ -36,7 +36,7 @@ export interface LinkUse {
   readonly listens: boolean;
 }
 
-export type DoctorsLink = Pick<
+type DoctorsLink = Pick<
   MqttLink,
   'publish' | 'subscribe' | 'receiveMaximum' | 'maximumPacketBytes' | 'maximumQos' | 'retainAvailable'
 >;

@@ -16,7 +16,7 @@ export function sightingOf(item: Item): Sighting | null {
     : trackSighting(item.kind, item.id, item.state, item.late);
 }
 
-export function trackSighting(kind: 'drone' | 'aircraft', id: string, state: TrackState, late: boolean): Sighting {
+function trackSighting(kind: 'drone' | 'aircraft', id: string, state: TrackState, late: boolean): Sighting {
   return {
     kind,
     id,

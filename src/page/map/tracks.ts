@@ -66,7 +66,7 @@ export const MAX_TRAIL = 120;
 /** Anybody can send made-up ids: beyond this many the one that has been quiet longest is left out. */
 const MAX_TRACKS = 5_000;
 
-export function trackKey(kind: TrackKind, id: string): string {
+function trackKey(kind: TrackKind, id: string): string {
   return `${kind} ${id}`;
 }
 

@@ -36,7 +36,7 @@ const MINUTE_MS = 60_000;
 /** A kit says how it is every 30 s: this long without a word is none of chance. */
 const SHORTEST_GAP_MS = 120_000;
 
-export function stepsOf({ fromMs, toMs, stepMs }: HistoryView): number[] {
+function stepsOf({ fromMs, toMs, stepMs }: HistoryView): number[] {
   const first = Math.floor(fromMs / stepMs) * stepMs;
   return Array.from({ length: Math.max(0, Math.floor((toMs - first) / stepMs) + 1) }, (_, i) => first + i * stepMs);
 }
@@ -71,7 +71,7 @@ export function latencies(view: HistoryView, kitId: string | null): Latencies {
 }
 
 /** Of a kit that the server knows. */
-export type KnownKit = Pick<Kit, 'kit_id' | 'created_at'>;
+type KnownKit = Pick<Kit, 'kit_id' | 'created_at'>;
 
 /** Each kit's steps, the oldest first; those that sent nothing have none. */
 export function lanes(view: HistoryView, kits: readonly KnownKit[]): Map<string, Cell[]> {

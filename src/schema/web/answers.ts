@@ -62,7 +62,7 @@ const kitReceiver = z.object({
 });
 
 /** What a kit says of itself in its status (schema/status.ts). */
-export const kitSink = z.object({
+const kitSink = z.object({
   version: z.string(),
   /** By the server's clock. */
   said_at: time,
@@ -148,7 +148,7 @@ export type KitHealthSeries = z.infer<typeof kitHealthSeries>;
 const late = z.boolean();
 
 /** [epoch milliseconds, latitude, longitude, metres, degrees, late]. */
-export const pathPoint = z.tuple([z.number(), z.number(), z.number(), number, number, late]);
+const pathPoint = z.tuple([z.number(), z.number(), z.number(), number, number, late]);
 export type PathPoint = z.infer<typeof pathPoint>;
 
 export const heard = z.object({
@@ -255,7 +255,6 @@ export const rejectList = z.object({
   ),
   next: text,
 });
-export type RejectList = z.infer<typeof rejectList>;
 
 export const connectionTest = z.object({
   ok: z.boolean(),

@@ -38,7 +38,7 @@ export type Tally = z.infer<typeof tally>;
 
 /** Something about this kit has changed. */
 export const kitChanged = z.object({ kit_id: z.string() });
-export const serverChanged = z.object({ broker: side, database: side });
+const serverChanged = z.object({ broker: side, database: side });
 /** What the page holds is too old to go on from. */
 export const reset = z.object({ event_id: z.string() });
 

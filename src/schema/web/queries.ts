@@ -59,11 +59,9 @@ export const tracksQuery = z.strictObject({
   limit: limit(200, 500),
   cursor,
 });
-export type TracksQuery = z.output<typeof tracksQuery>;
 export const trackDownloadQuery = z.strictObject(ofTracks);
 export type TrackDownloadQuery = z.output<typeof trackDownloadQuery>;
 export const signalsQuery = z.strictObject({ ...ofSignals, limit: limit(500, 2_000), cursor });
-export type SignalsQuery = z.output<typeof signalsQuery>;
 export const signalDownloadQuery = z.strictObject(ofSignals);
 export type SignalDownloadQuery = z.output<typeof signalDownloadQuery>;
 export const kitHealthQuery = z.strictObject({ ...range, limit: limit(1_000, 5_000) });
@@ -100,4 +98,3 @@ export const changeBody = z.strictObject({
   location: location.optional(),
   enabled: z.boolean().optional(),
 });
-export type ChangeBody = z.output<typeof changeBody>;

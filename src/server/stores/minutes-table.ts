@@ -4,7 +4,7 @@ import { BOUNDS_MS, type Minute } from '../minutes.js';
 
 const KEY = ['minute_s', 'kit_id', 'kind'] as const;
 /** A column for each class. */
-export const TOOK: readonly string[] = [...BOUNDS_MS.map((bound) => `took_${bound}`), 'took_more'];
+const TOOK: readonly string[] = [...BOUNDS_MS.map((bound) => `took_${bound}`), 'took_more'];
 /** What is added up; `longest_ms` alone is not. */
 export const SUMS: readonly string[] = ['messages', 'late', ...TOOK];
 export const MINUTE_COLUMNS: readonly string[] = [...KEY, ...SUMS, 'longest_ms'];

@@ -4,7 +4,7 @@ import type { LedgerEntry, StreamReport } from '../store.js';
 import type { LedgerAccount, MissingPart, ReportRow, StreamId } from './transaction.js';
 
 /** A message may be on its way while a status that came before it speaks of what the spool no longer has. */
-export const STANDS_AFTER_US = 60e6;
+const STANDS_AFTER_US = 60e6;
 
 /**
  * The kit's word on a stream after it has spoken of it. What it gave up it gave up for ever; what it set aside it may

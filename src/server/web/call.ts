@@ -14,5 +14,5 @@ export interface Call<Name extends OperationName> {
 }
 
 /** The object that is answered as JSON; what is not JSON a handler writes itself. */
-export type Handler<Name extends OperationName> = (call: Call<Name>) => Promise<AnswerOf<Name>> | AnswerOf<Name>;
+type Handler<Name extends OperationName> = (call: Call<Name>) => Promise<AnswerOf<Name>> | AnswerOf<Name>;
 export type Handlers<Names extends OperationName> = { readonly [Name in Names]: Handler<Name> };

@@ -19,7 +19,7 @@ const STATUS = {
   database: 503,
   internal: 500,
 } as const;
-export type HttpCode = keyof typeof STATUS;
+type HttpCode = keyof typeof STATUS;
 
 export class HttpError extends AppError {
   readonly status: number;

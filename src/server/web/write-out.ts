@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 
 /** Without any progress. A slice in this time is 2 KB/s: slower than that nobody gets a file. */
-export const STALLED_MS = 30_000;
+const STALLED_MS = 30_000;
 const SLICE_BYTES = 65_536;
 
 /** Has the connection end when nothing of the answer is taken for that long; to be called as it is written. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './compose-file.js';
 
-export type Instruction = readonly [name: string, rest: string];
+type Instruction = readonly [name: string, rest: string];
 
 /** Without comments, with continued lines joined. */
 function instructions(): Instruction[] {

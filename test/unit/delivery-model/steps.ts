@@ -157,7 +157,7 @@ const NETWORK_STEPS: Record<string, Step> = {
   },
 };
 
-export function restartBroker(world: World, forgets: boolean): void {
+function restartBroker(world: World, forgets: boolean): void {
   world.broker.restart(forgets);
   for (const server of world.servers) {
     server.cutOff();

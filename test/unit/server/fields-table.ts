@@ -193,7 +193,7 @@ export const BESIDE: Record<Kind, Record<string, Fate>> = {
 };
 
 /** Of the API: its value, and the columns; in `extra`, by its name there; null: another field says it, or it is DragonSync's own. */
-export type ApiFate = [value: unknown, columns: Record<string, unknown>, extra?: JsonObject];
+type ApiFate = [value: unknown, columns: Record<string, unknown>, extra?: JsonObject];
 const ELSEWHERE: Record<string, unknown> = {};
 
 /** The fields whose name or value the API has otherwise; all others are as on MQTT. */

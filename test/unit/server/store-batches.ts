@@ -74,7 +74,7 @@ export function reports(...said: KitReport[]): Batch {
   return whole({ reports: said });
 }
 
-export const OPENING = 'opening-1';
+const OPENING = 'opening-1';
 
 /** What the kit says of its drones. */
 export function stream(floor: number, next: number, over: Partial<StreamReport> = {}): StreamReport {
