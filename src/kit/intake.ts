@@ -9,7 +9,7 @@ import type { Kind } from '../schema/kinds.js';
 import { contentHash } from '../schema/messages.js';
 import type { NewRow, Spool, SpoolRow } from '../spool/spool.js';
 import { classOf, kindOf } from './classes.js';
-import { type Copy, knowsMore, Recent } from './recent.js';
+import { type Copy, isOfBefore, knowsMore, Recent } from './recent.js';
 
 /** One entry of DragonSync's API, or one message that it pushed over MQTT. */
 export interface Heard {
@@ -30,6 +30,13 @@ export interface Accepted {
 interface Fresh extends Pick<Accepted, 'isFirst'> {
   readonly row: NewRow;
   readonly copy: Copy;
+}
+
+/** What becomes one row. */
+interface Found extends Fresh {
+  readonly from: Heard[];
+  /** Of the row, and those that it leaves out. */
+  readonly copies: Copy[];
 }
 
 export interface IntakeOptions {
@@ -74,19 +81,23 @@ export class Intake {
    * @throws SpoolError when the spool took nothing.
    */
   take(heard: readonly Heard[], onLeft: (one: Heard) => void = () => {}): Accepted[] {
-    const found = new Map<string, Fresh & { readonly from: Heard[] }>();
+    const found = new Map<string, Found>();
     for (const one of heard) {
       const news = this.fresh(one);
       if (news === null) continue;
       // Of an aircraft the last state of those that came at once, of others each observation.
       const key = one.kind === 'aircraft' ? thingKey(news.row) : observationKey(news.row);
-      const from = found.get(key)?.from ?? [];
-      if (one.pushed === true && news.isFirst && from.length === 0 && !this.admits()) {
+      const before = found.get(key);
+      if (one.pushed === true && news.isFirst && before === undefined && !this.admits()) {
         onLeft(one);
         continue;
       }
+      const best = before !== undefined && isOfBefore(news.copy, before.copy) ? before : news;
+      const from = before?.from ?? [];
+      const copies = before?.copies ?? [];
       from.push(one);
-      found.set(key, { ...news, from });
+      copies.push(news.copy);
+      found.set(key, { ...best, from, copies });
     }
     const fresh = [...found.values()];
     const rows = fresh.map(({ row }) => row);
@@ -157,10 +168,10 @@ export class Intake {
     return last !== undefined && this.monotonicMs() - last < this.options.aircraftIntervalMs;
   }
 
-  private remember(accepted: readonly Fresh[]): void {
-    for (const { row, copy } of accepted) {
+  private remember(accepted: readonly Found[]): void {
+    for (const { row, copies } of accepted) {
       if (row.class === classOf('aircraft')) this.aircraftAt.set(row.thing, this.monotonicMs());
-      else this.recent.add(thingKey(row), row.mark, copy);
+      else for (const copy of copies) this.recent.add(thingKey(row), row.mark, copy);
     }
     if (this.aircraftAt.size > MAX_AIRCRAFT) this.aircraftAt.clear();
   }

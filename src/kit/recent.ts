@@ -48,9 +48,18 @@ export class Recent {
   }
 }
 
-/** DragonSync's sink merges pilot, home and look-ups into what it sent before, or its API showed, under the same time. */
-export function knowsMore({ content, lacks }: Copy, known: Observation): boolean {
-  if (content === null) return false;
+/**
+ * DragonSync's sink merges pilot, home and look-ups into what it sent before, or its API showed, under the same time; and it
+ * repeats all of these copies, so that one of before comes after one that knows more.
+ */
+export function knowsMore(copy: Copy, known: Observation): boolean {
+  const { content, lacks } = copy;
+  if (content === null || isOfBefore(copy, known)) return false;
   if (known.contents === null) return known.lacks.some((part) => !lacks.includes(part));
   return known.contents.size < MAX_CONTENTS && !known.contents.has(content);
+}
+
+/** It lacks what was merged by then. */
+export function isOfBefore(copy: Pick<Copy, 'lacks'>, known: Pick<Copy, 'lacks'>): boolean {
+  return copy.lacks.some((part) => !known.lacks.includes(part));
 }

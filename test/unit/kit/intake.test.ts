@@ -156,6 +156,20 @@ describe('what is merged into an observation later', () => {
     );
   });
 
+  for (let size = 1; size <= 12; size += 1) {
+    test(`is never taken back by a copy of before, ${size} copies in a commit`, (t) => {
+      const spool = openFor(t);
+      const intake = intakeOn(spool);
+      const storm = Array.from({ length: 30 }, () => [{}, {}, pilot, pilot, home, home]).flat();
+      const copies = storm.map((fields) => pushed(at(1, fields)));
+      for (let i = 0; i < copies.length; i += size) intake.take(copies.slice(i, i + size));
+      const rows = spool.read(0, spool.lastId(), 100).map(({ body }) => JSON.parse(body) as JsonObject);
+      const known = rows.map((row) => Number(row['pilot_lat'] !== 0) + Number(row['home_lat'] !== undefined));
+      assert.deepEqual(known, [...new Set(known)].sort(), 'each row knows more than the one before');
+      assert.equal(known.at(-1), 2);
+    });
+  }
+
   test('within one commit is one row', (t) => {
     const spool = openFor(t);
     intakeOn(spool).take([pushed(at(1)), pushed(at(1, pilot)), pushed(at(1, home))]);
