@@ -1,5 +1,5 @@
 // Every statement of the store on SQLite: one row each, prepared once.
-import { MINUTE_COLUMNS, PUT_MINUTES } from './minutes-table.js';
+import { MINUTE_COLUMNS, MINUTE_KEY, PUT_MINUTES } from './minutes-table.js';
 import { DATA_TABLES, type DataTable, IS_UNTIMED, REPLAYED, type TableName, valueColumns } from './tables.js';
 
 export const BEGIN = 'BEGIN IMMEDIATE';
@@ -115,8 +115,8 @@ export const PRUNE_KEYS = `
   DELETE FROM ingest_keys WHERE (kit_id, kind, thing, key_us) IN (
     SELECT kit_id, kind, thing, key_us FROM ingest_keys WHERE kind = ? AND time_us < ? LIMIT ?)`;
 export const PRUNE_MINUTES = `
-  DELETE FROM ingest_minutes WHERE (minute_s, kit_id, kind) IN (
-    SELECT minute_s, kit_id, kind FROM ingest_minutes WHERE kind = ? AND minute_s < ? LIMIT ?)`;
+  DELETE FROM ingest_minutes WHERE (${MINUTE_KEY}) IN (
+    SELECT ${MINUTE_KEY} FROM ingest_minutes WHERE kind = ? AND minute_s < ? LIMIT ?)`;
 export const PRUNE_OLD_REJECTS = `
   DELETE FROM ingest_rejects WHERE id IN (SELECT id FROM ingest_rejects WHERE received < ? LIMIT ?)`;
 export const PRUNE_SURPLUS_REJECTS = `

@@ -244,7 +244,8 @@ describe('the live feed', () => {
     const { feed, page, checked } = feedOf(t);
     let seq = 0;
     for (let ms = 0; ms < 10_000; ms += 25) {
-      const late = Array.from({ length: 250 }, () => drone({ thing: `late-${(seq += 1)}`, replay: true }));
+      const late = Array.from({ length: 250 }, (_, i) => drone({ thing: `late-${seq + i}`, replay: true }));
+      seq += late.length;
       feed.committed(whole({}), stored(...late));
       t.mock.timers.tick(25);
     }
