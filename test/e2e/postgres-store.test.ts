@@ -274,7 +274,7 @@ suite('PostgreSQL: what a commit looks up', () => {
     t.after(() => reader.close());
     const range = { from: isoMicros(60e6), to: isoMicros(600e6) };
     const bucketsOf = (kitId?: string) => new ReadPlans(reader.dialect).buckets(range, 60, kitId, 10);
-    const BY_KIND = /ingest_minutes_pkey[^]*?Index Cond: \(\(kind = ANY .* AND \(minute_s /;
+    const BY_KIND = /ingest_minutes_pkey[\s\S]*?Index Cond: \(\(kind = ANY .* AND \(minute_s /;
     const plans: [string, RegExp, readonly unknown[]][] = [
       [bucketsOf().sql, BY_KIND, bucketsOf().values],
       [bucketsOf('kit-1').sql, /ingest_minutes_kit/, bucketsOf('kit-1').values],
