@@ -82,7 +82,8 @@ export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
 function plansOf(table: DataTable): TablePlans {
   const samePart = table.part === null ? '' : ` AND ${table.part} = ?`;
   const names = ['time', 'kit_id', ...valueColumns(table).map(({ name }) => name)];
-  // One copy that came as it happened is enough, whichever of them the row shows.
+  // One copy that came as it happened is enough, also one of an earlier state. But one that comes later and does not win
+  // (an answer of the kit's API, behind the kit's own record) changes nothing, so not this either.
   const states = names.map((name) => (name === REPLAYED ? `${name} AND ?` : '?'));
   return {
     occupied: `SELECT time FROM ${table.name} WHERE time BETWEEN ? AND ? AND kit_id = ?${samePart}`,
