@@ -64,7 +64,10 @@ export interface PathRow {
   readonly late: boolean;
 }
 
-/** A replay brought it, and nothing else told of it. */
+/**
+ * A replay brought it, and nothing else told of it before or in the same batch, nor later anything that changed the row: an
+ * answer of the kit's API that comes behind the kit's own record does not.
+ */
 export interface Late {
   readonly late: boolean;
 }

@@ -6,6 +6,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
 import { MIGRATIONS } from '../../src/server/stores/migrations.js';
 import { openExistingStore, openStore } from '../../src/server/stores/open-store.js';
+import { TABLES } from '../../src/server/stores/tables.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import { eventually, runDragonsink } from '../fixtures/processes.js';
 import { dragonsink, dragonsinkJson, dragonsinkWith } from '../fixtures/run-command.js';
@@ -143,6 +144,31 @@ suite('dragonsink migrate', () => {
     deepEqual(await columns(), before);
     const { from, to } = await migrate(database.url);
     deepEqual([from, to], [0, NEWEST]);
+  });
+
+  test('keeps nobody from reading while it counts what is there, and whoever writes goes on behind it', async (t) => {
+    const database = newDatabase(t);
+    await (await openStore(database.url)).close();
+    await database.query(`
+      DROP TABLE ingest_minutes; UPDATE ingest_meta SET value = '9' WHERE key = 'schema_version';
+      ${TABLES.map((table) => `DROP INDEX ingest_foreign_${table}; ALTER TABLE ${table} DROP COLUMN sink_replay;`).join('')}`);
+    const counted = await holdingLock(t, database, 'BEGIN; LOCK TABLE ingest_keys');
+    const opening = openStore(database.url);
+    await waitsForLock(database);
+    const reader = await holdingLock(t, database, "SET statement_timeout = '5s'");
+    for (const table of TABLES)
+      deepEqual((await reader.query(`SELECT count(*)::int AS n FROM ${table}`)).rows, [{ n: 0 }]);
+    // A server of before, in the middle of a commit.
+    const writer = await holdingLock(t, database, 'BEGIN; SELECT * FROM drones');
+    const written = writer.query("INSERT INTO drones (time, kit_id, drone_id) VALUES (now(), 'k', 'd'); COMMIT");
+    await eventually('it waits too', async () => {
+      const waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'drones'::regclass";
+      return (await database.query(waiting)).length > 0;
+    });
+    await counted.query('COMMIT');
+    await (await opening).close();
+    await written;
+    equal(await versionOf(database), String(NEWEST));
   });
 
   test('an owner of another database is found out', async (t) => {

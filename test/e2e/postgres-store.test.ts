@@ -1,11 +1,15 @@
 // The store on PostgreSQL: the contract, and what only a server, its network and its other users can do to it.
-import { deepEqual, equal, match, ok, rejects as throws } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match, ok, rejects as throws } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { Client } from 'pg';
+import { isoMicros } from '../../src/schema/time.js';
 import { openStore } from '../../src/server/stores/open-store.js';
-import { GET_KEYS, GET_KEYS_BEFORE, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
+import { removeRows } from '../../src/server/stores/postgres-kits.js';
+import { GET_KEYS, GET_KEYS_BEFORE, PRUNE_MINUTES, TABLE_PLANS } from '../../src/server/stores/postgres-plans.js';
+import { PostgresReader } from '../../src/server/stores/postgres-reader.js';
+import { ReadPlans } from '../../src/server/stores/read-plans.js';
 import { readCatalogue, within } from '../fixtures/catalogue.js';
 import { harnessOf, type PostgresHarness, usePostgres } from '../fixtures/postgres-harness.js';
 import {
@@ -255,6 +259,36 @@ suite('PostgreSQL: what a commit looks up', () => {
     for (const [sql, expected, values] of plans) {
       const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`, values);
       match(rows.map((row) => row['QUERY PLAN']).join('\n'), expected);
+    }
+  });
+
+  test('and so are the minutes: by time, by kit, and what is past its retention', async (t) => {
+    const harness = await newHarness(t);
+    await harness.open();
+    await harness.query(`
+      INSERT INTO ingest_minutes (kind, minute_s, kit_id)
+        SELECT kind, i * 60, 'kit-' || k FROM generate_series(1, 2000) i, generate_series(1, 10) k,
+          unnest('{drone,aircraft,signal,system}'::text[]) kind;
+      ANALYZE ingest_minutes`);
+    const reader = new PostgresReader(harness.url);
+    t.after(() => reader.close());
+    const range = { from: isoMicros(60e6), to: isoMicros(600e6) };
+    const bucketsOf = (kitId?: string) => new ReadPlans(reader.dialect).buckets(range, 60, kitId, 10);
+    const BY_KIND = /ingest_minutes_pkey[\s\S]*?Index Cond: \(\(kind = ANY .* AND \(minute_s /;
+    const plans: [string, RegExp, readonly unknown[]][] = [
+      [bucketsOf().sql, BY_KIND, bucketsOf().values],
+      [bucketsOf('kit-1').sql, /ingest_minutes_kit/, bucketsOf('kit-1').values],
+      [PRUNE_MINUTES, BY_KIND, [600, 2000, ['drone', 'aircraft']]],
+      [removeRows('ingest_minutes'), /ingest_minutes_kit/, ['kit-0', 2000]],
+    ];
+    const client = new Client({ connectionString: harness.url });
+    await client.connect();
+    t.after(() => client.end());
+    for (const [sql, expected, values] of plans) {
+      const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`, [...values]);
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+      match(plan, expected);
+      doesNotMatch(plan, /Seq Scan on ingest_minutes/);
     }
   });
 

@@ -67,7 +67,7 @@ const REMOVE_KEYS = `
       WHEN 'system' THEN ${rowIn('system_health')}
       ELSE ${rowIn('drones', ' AND d.drone_id = k.part')} END LIMIT $2)) RETURNING 1`;
 /** Of hypertables the oldest, by their time: rows in compressed chunks have no place that a second look would find. */
-const removeRows = (table: KitTable): string =>
+export const removeRows = (table: KitTable): string =>
   DATA.has(table)
     ? `DELETE FROM ${table} WHERE kit_id = $1 AND time <= coalesce(
         (SELECT time FROM ${table} WHERE kit_id = $1 ORDER BY time OFFSET $2::bigint - 1 LIMIT 1), 'infinity')

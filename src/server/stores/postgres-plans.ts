@@ -168,7 +168,8 @@ function plansOf(table: DataTable): TablePlans {
   const places = rowsOf('"kitId" text, part text, "timeUs" bigint');
   const names = valueColumns(table).map(({ name }) => name);
   const news = names.map((name) => `new_${name}`);
-  // One copy that came as it happened is enough, whichever of them the row shows.
+  // One copy that came as it happened is enough, also one of an earlier state. But one that comes later and does not win
+  // (an answer of the kit's API, behind the kit's own record) changes nothing, so not this either.
   const states = names.map((name) => (name === REPLAYED ? `d.${name} AND new_${name}` : `new_${name}`));
   const types = valueColumns(table).map(({ type }) => POSTGRES_TYPES[type]);
   return {

@@ -1,6 +1,6 @@
 // The statements that make our tables in PostgreSQL, or add what an existing database of WarDragon Analytics lacks.
 import { createIndex, INDEXES, indexForeign, indexUntimed } from './indexes.js';
-import { COUNT_MINUTES, createMinutes } from './minutes-table.js';
+import { COUNT_MINUTES, createMinutes, INDEX_MINUTES } from './minutes-table.js';
 import { COLUMNS, POSTGRES_TYPES } from './postgres-plans.js';
 import type { Query } from './postgres-pool.js';
 import {
@@ -120,11 +120,18 @@ export async function makePostgresReceivers(query: Query): Promise<void> {
   await query(INGEST_RECEIVERS);
 }
 
-/** Rows of before are counted, and nothing else is known of them. */
-export async function makePostgresMinutes(query: Query): Promise<void> {
+/**
+ * Of rows of before nobody knows. A step of its own: nobody reads a table until the transaction that adds a column to it
+ * ends.
+ */
+export async function makePostgresReplayed(query: Query): Promise<void> {
   for (const table of TABLES) await query(`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${REPLAYED} boolean`);
+}
+
+/** Rows of before are counted, and nothing else is known of them. May take minutes: writers wait, readers do not. */
+export async function makePostgresMinutes(query: Query): Promise<void> {
   await query(createMinutes({ text: 'text', whole: 'bigint' }));
-  for (const statement of [...indexForeign(), COUNT_MINUTES]) await query(statement);
+  for (const statement of [INDEX_MINUTES, ...indexForeign(), COUNT_MINUTES]) await query(statement);
 }
 
 function makeDataTable(table: DataTable, found: ReadonlySet<string>): string[] {

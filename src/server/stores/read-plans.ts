@@ -1,4 +1,5 @@
 // The statements of whoever looks, the same on both databases but for their dialect.
+import { KINDS } from '../../schema/kinds.js';
 import { HEALTH_COLUMNS, SIGNAL_COLUMNS, TRACK_COLUMNS } from '../../schema/web/shapes.js';
 import type {
   RejectsOf,
@@ -147,9 +148,12 @@ export class ReadPlans {
     return this.plan((bind) => {
       const ofKit = (alias: string): string =>
         kitId === undefined ? '' : ` AND ${alias}.kit_id = ${bind.value(kitId)}`;
+      // Each by an index (minutes-table.ts): all kits by their kinds, one by itself.
+      const minutesOf =
+        kitId === undefined ? ` AND m.kind IN (${KINDS.map((kind) => `'${kind}'`).join(', ')})` : ofKit('m');
       const counted = `
         SELECT m.minute_s AS at, m.kit_id, m.kind, ${of('m', [...SUMS, 'longest_ms'])} FROM ingest_minutes m
-        WHERE m.minute_s >= ${bind.whole(minuteOf(range.from))} AND m.minute_s < ${bind.whole(secondsOf(range.to))}${ofKit('m')}`;
+        WHERE m.minute_s >= ${bind.whole(minuteOf(range.from))} AND m.minute_s < ${bind.whole(secondsOf(range.to))}${minutesOf}`;
       // Of what another program wrote nothing is known but that it is there.
       const foreign = (table: string, kind: string): string => `
         SELECT ${this.dialect.seconds('d.time')}, d.kit_id, ${kind}, 1, ${[...SUMS.slice(1), 0].map(() => '0').join(', ')}

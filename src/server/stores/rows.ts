@@ -2,15 +2,16 @@
 import { StoreError } from '../../base/errors.js';
 import type { Kind } from '../../schema/kinds.js';
 import { toMicros } from '../../schema/time.js';
-import type { ColumnValue, Identity, Observation } from '../store.js';
+import type { ColumnValue, Observation } from '../store.js';
 import type { ChangedState } from './states.js';
 import { type Column, DATA_TABLES, type DataTable, REPLAYED, TABLE_OF, type TableName } from './tables.js';
-import type { DataRow, NaturalKey } from './transaction.js';
+import type { DataRow } from './transaction.js';
 
 const MAX_INTEGER = 2 ** 31 - 1;
 
 /** @throws StoreError `data` when a value does not fit its column, or a column of the primary key is missing. */
-export function toDataRow({ key, twin, timeUs, identity, winner }: ChangedState): DataRow {
+export function toDataRow(state: ChangedState): DataRow {
+  const { key, twin, timeUs, identity, winner } = state;
   const table = DATA_TABLES[TABLE_OF[key.kind]];
   const values = fitColumns(table, key.kind, winner);
   return {
@@ -22,7 +23,7 @@ export function toDataRow({ key, twin, timeUs, identity, winner }: ChangedState)
     part: partOf(table, values),
     identity,
     twin,
-    values: [...values, ...ownValues(table, key, identity, winner)],
+    values: [...values, ...ownValues(table, state)],
   };
 }
 
@@ -51,9 +52,7 @@ function unknownColumn(table: TableName, columns: readonly Column[], given: Give
 /** In the order of the columns that we add. */
 function ownValues(
   { added }: DataTable,
-  key: NaturalKey,
-  identity: Identity | null,
-  { extra, foldWithinUs, replay }: Observation,
+  { key, identity, isLive, winner: { extra, foldWithinUs } }: ChangedState,
 ): ColumnValue[] {
   const own: Readonly<Record<string, ColumnValue>> = {
     // What folds by its content has a digest behind its name (server/times.ts).
@@ -62,7 +61,7 @@ function ownValues(
     sink_epoch: identity?.epoch ?? null,
     sink_seq: identity?.seq ?? null,
     observed_raw: key.keyUs,
-    [REPLAYED]: replay ?? null,
+    [REPLAYED]: isLive ? null : true,
   };
   return added.map(({ name }) => own[name] ?? null);
 }

@@ -12,6 +12,7 @@ import {
   type StoredReceiver,
 } from '../kits.js';
 import { countsPerKit, type KitCount } from './kit-counts.js';
+import { MINUTE_KEY } from './minutes-table.js';
 import type { SqliteDatabase } from './sqlite-database.js';
 import { microsOf } from './sqlite-ledger-rows.js';
 
@@ -58,7 +59,7 @@ const KEYS: Readonly<Record<KitTable, string>> = {
   ingest_reports: 'kit_id, epoch, kind',
   ingest_openings: 'kit_id',
   ingest_receivers: 'kit_id, name',
-  ingest_minutes: 'minute_s, kit_id, kind',
+  ingest_minutes: MINUTE_KEY,
   ingest_ledger: 'kit_id, epoch, kind',
 };
 
@@ -69,7 +70,7 @@ const rowIn = (table: string, samePart = ''): string =>
 const HAS_NO_ROW = `
   AND NOT CASE kind WHEN 'signal' THEN ${rowIn('signals', ' AND d.freq_mhz = CAST(k.part AS REAL)')}
     WHEN 'system' THEN ${rowIn('system_health')} ELSE ${rowIn('drones', ' AND d.drone_id = k.part')} END`;
-const removeRows = (table: KitTable): string => `
+export const removeRows = (table: KitTable): string => `
   DELETE FROM ${table} WHERE (${KEYS[table]}) IN (
     SELECT ${KEYS[table]} FROM ${table} k WHERE kit_id = ?${table === 'ingest_keys' ? HAS_NO_ROW : ''} LIMIT ?)`;
 

@@ -1,5 +1,5 @@
 // Every statement of the store on SQLite: one row each, prepared once.
-import { MINUTE_COLUMNS, PUT_MINUTES } from './minutes-table.js';
+import { MINUTE_COLUMNS, MINUTE_KEY, PUT_MINUTES } from './minutes-table.js';
 import { DATA_TABLES, type DataTable, IS_UNTIMED, REPLAYED, type TableName, valueColumns } from './tables.js';
 
 export const BEGIN = 'BEGIN IMMEDIATE';
@@ -82,7 +82,8 @@ export const TABLE_PLANS: Readonly<Record<TableName, TablePlans>> = {
 function plansOf(table: DataTable): TablePlans {
   const samePart = table.part === null ? '' : ` AND ${table.part} = ?`;
   const names = ['time', 'kit_id', ...valueColumns(table).map(({ name }) => name)];
-  // One copy that came as it happened is enough, whichever of them the row shows.
+  // One copy that came as it happened is enough, also one of an earlier state. But one that comes later and does not win
+  // (an answer of the kit's API, behind the kit's own record) changes nothing, so not this either.
   const states = names.map((name) => (name === REPLAYED ? `${name} AND ?` : '?'));
   return {
     occupied: `SELECT time FROM ${table.name} WHERE time BETWEEN ? AND ? AND kit_id = ?${samePart}`,
@@ -115,8 +116,8 @@ export const PRUNE_KEYS = `
   DELETE FROM ingest_keys WHERE (kit_id, kind, thing, key_us) IN (
     SELECT kit_id, kind, thing, key_us FROM ingest_keys WHERE kind = ? AND time_us < ? LIMIT ?)`;
 export const PRUNE_MINUTES = `
-  DELETE FROM ingest_minutes WHERE (minute_s, kit_id, kind) IN (
-    SELECT minute_s, kit_id, kind FROM ingest_minutes WHERE kind = ? AND minute_s < ? LIMIT ?)`;
+  DELETE FROM ingest_minutes WHERE (${MINUTE_KEY}) IN (
+    SELECT ${MINUTE_KEY} FROM ingest_minutes WHERE kind = ? AND minute_s < ? LIMIT ?)`;
 export const PRUNE_OLD_REJECTS = `
   DELETE FROM ingest_rejects WHERE id IN (SELECT id FROM ingest_rejects WHERE received < ? LIMIT ?)`;
 export const PRUNE_SURPLUS_REJECTS = `

@@ -1,7 +1,7 @@
 // The statements that make the same tables in SQLite: STRICT, so that a value of the wrong type is refused as in
 // PostgreSQL; times as ISO 8601 text with six decimals, booleans as 0 and 1, JSON as text.
 import { createIndex, INDEXES, indexForeign } from './indexes.js';
-import { COUNT_MINUTES, createMinutes } from './minutes-table.js';
+import { COUNT_MINUTES, createMinutes, INDEX_MINUTES } from './minutes-table.js';
 import {
   type Column,
   type ColumnType,
@@ -75,12 +75,17 @@ export function sqliteReceivers(): string[] {
   ];
 }
 
-/** Rows of before are counted, and nothing else is known of them. */
-export function sqliteMinutes(hasColumn: (table: string, column: string) => boolean): string[] {
+/** Of rows of before nobody knows. */
+export function sqliteReplayed(hasColumn: (table: string, column: string) => boolean): string[] {
   const lacking = TABLES.filter((table) => !hasColumn(table, REPLAYED));
+  return lacking.map((table) => `ALTER TABLE ${table} ADD COLUMN ${define({ name: REPLAYED, type: 'boolean' })}`);
+}
+
+/** Rows of before are counted, and nothing else is known of them. */
+export function sqliteMinutes(): string[] {
   return [
-    ...lacking.map((table) => `ALTER TABLE ${table} ADD COLUMN ${define({ name: REPLAYED, type: 'boolean' })}`),
     `${createMinutes({ text: 'TEXT', whole: 'INTEGER' })} STRICT, WITHOUT ROWID`,
+    INDEX_MINUTES,
     ...indexForeign(),
     COUNT_MINUTES,
   ];

@@ -15,6 +15,8 @@ export interface State {
   /** The copy in this batch that wins; null while the stored state does. */
   winner: Observation | null;
   identity: Identity | null;
+  /** A copy in this batch came as it happened, whether it wins or not. */
+  isLive: boolean;
 }
 
 export type ChangedState = State & { readonly winner: Observation };
@@ -31,7 +33,8 @@ export class States {
   constructor(stored: readonly KeyRow[]) {
     for (const row of stored) {
       if (this.byKey.has(naturalKey(row))) continue;
-      this.put({ key: row, stored: row, twin: row.twin, timeUs: row.timeUs, winner: null, identity: row.identity });
+      const { twin, timeUs, identity } = row;
+      this.put({ key: row, stored: row, twin, timeUs, winner: null, identity, isLive: false });
     }
   }
 
@@ -39,12 +42,14 @@ export class States {
   take(observation: Observation): 'stored' | 'merged' {
     const same = this.byKey.get(naturalKey(observation));
     const known = same ?? this.before(observation) ?? this.twinOf(observation);
+    const isLive = observation.replay !== true;
     if (known === undefined) {
       const { kitId, kind, thing, keyUs, timeUs, identity, twin } = observation;
       const key = { kitId, kind, thing, keyUs };
-      this.put({ key, stored: null, twin: twin?.name ?? null, timeUs, winner: observation, identity });
+      this.put({ key, stored: null, twin: twin?.name ?? null, timeUs, winner: observation, identity, isLive });
       return 'stored';
     }
+    known.isLive ||= isLive;
     // Found by its content it says nothing new, unless it is the kit's own record.
     const isNews = same !== undefined || observation.identity !== null;
     if (isNews && wins(observation.identity, known.identity)) {

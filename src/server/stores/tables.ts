@@ -40,7 +40,7 @@ const oneOf = (name: string, ...values: string[]): Column => ({
 });
 const percent = (name: string): Column => ({ name, type: 'real', check: `${name} >= 0 AND ${name} <= 100` });
 
-/** True of a row that only replays have told of; null of any other. */
+/** True of a row that only replays have told of (reads.ts says how far that goes); null of any other. */
 export const REPLAYED = 'sink_replay';
 
 /** The identity of the state a row shows, the kit's own time in microseconds, and the fields without a column. */

@@ -95,18 +95,28 @@ export class Access {
   private async check(request: IncomingMessage, given: string): Promise<void> {
     if (this.token === null) throw new HttpError('login', 'there is no token to log in with', NO_TOKEN_HINT);
     const who = networkOf(clientOf(request, this.options.isProxy));
-    if (await this.token.matches(given, () => this.spend(who))) {
-      this.tries.forget(who);
-      return;
-    }
+    let refund = (): void => {};
+    const isRight = await this.token.matches(given, () => {
+      refund = this.spend(who);
+    });
+    if (isRight) return refund();
     throw new HttpError('login', 'the token is not the right one', 'it stands in the file that HTTP_TOKEN_FILE names');
   }
 
-  /** However many guess, nobody who comes with the right token is kept out for it. */
-  private spend(who: string): void {
+  /**
+   * However many guess elsewhere, whoever comes with the right token is let in; who shares their address waits with them,
+   * but for a token that is known already.
+   *
+   * @returns what takes it back, and nothing that others have spent there.
+   */
+  private spend(who: string): () => void {
     const isNew = this.tries.isNew(who);
     this.tries.spend(who);
     if (!isNew) this.repeatedTries.spend('');
+    return () => {
+      this.tries.refund(who);
+      if (!isNew) this.repeatedTries.refund('');
+    };
   }
 
   /**

@@ -21,11 +21,6 @@ export class RateLimit {
     return (this.fullAtMs.get(who) ?? 0) <= performance.now();
   }
 
-  /** What it did does not count after all. */
-  forget(who: string): void {
-    this.fullAtMs.delete(who);
-  }
-
   /** @throws HttpError `rate`, with when to come again. */
   spend(who: string): void {
     const { burst, everyMs } = this.allowance;
@@ -41,5 +36,11 @@ export class RateLimit {
     if (this.fullAtMs.size <= MAX_KNOWN) return;
     const [first = ''] = this.fullAtMs.keys();
     this.fullAtMs.delete(first);
+  }
+
+  /** One that was spent does not count after all. */
+  refund(who: string): void {
+    const fullAtMs = this.fullAtMs.get(who);
+    if (fullAtMs !== undefined) this.fullAtMs.set(who, fullAtMs - this.allowance.everyMs);
   }
 }

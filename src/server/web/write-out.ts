@@ -3,8 +3,11 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 
-/** Without any progress. A slice in this time is 2 KB/s: slower than that nobody gets a file. */
-const STALLED_MS = 30_000;
+/**
+ * Without any progress that the system tells of. It takes more only when a third of what it holds for a connection has gone
+ * out (Linux holds up to 4 MB, tcp_wmem): 1.3 MB in this time are some 60 kbit/s, and slower than that a file may be cut.
+ */
+const STALLED_MS = 180_000;
 const SLICE_BYTES = 65_536;
 
 /** Has the connection end when nothing of the answer is taken for that long; to be called as it is written. */
@@ -15,7 +18,7 @@ export function endWhenStalled(response: ServerResponse, afterMs = STALLED_MS): 
 /**
  * Resolves when all is handed to the system.
  *
- * @throws whatever the pieces throw, or when nobody reads any more: for one, nobody has taken a slice in `patienceMs`. Then
+ * @throws whatever the pieces throw, or when nobody reads any more: for one, the system has taken nothing for `patienceMs`. Then
  *   the answer is to be broken off, so that half a file is not taken for a whole one.
  */
 export async function writeOut(

@@ -170,6 +170,15 @@ function readCases(build: Build): void {
       (await reads.trackRows({ ...ALL, thing: 'drone-3' }, 10, null)).map(({ late: isLate }) => isLate),
       [false],
     );
+    // Both in one batch, in either order.
+    const polled = (id: string) => ({ ...seen(id, 0), identity: null, polled: true as const });
+    const [fourth, fifth] = numbered(KIT, seen('drone-4', 0, replay), seen('drone-5', 0, replay));
+    await store.commit(batch(...[fourth, polled('drone-4'), polled('drone-5'), fifth].flatMap((one) => one ?? [])));
+    for (const thing of ['drone-4', 'drone-5'])
+      deepEqual(
+        (await reads.trackRows({ ...ALL, thing }, 10, null)).map(({ late: isLate }) => isLate),
+        [false],
+      );
   });
 
   test('things are found by kind, kit, id, time and text', async (t) => {

@@ -8,11 +8,12 @@ import Database from 'better-sqlite3';
 import { isoMicros } from '../../../src/schema/time.js';
 import { openExistingStore, openStore } from '../../../src/server/stores/open-store.js';
 import { ReadPlans } from '../../../src/server/stores/read-plans.js';
+import { removeRows } from '../../../src/server/stores/sqlite-kits.js';
 import * as plans from '../../../src/server/stores/sqlite-plans.js';
 import { SqliteReader } from '../../../src/server/stores/sqlite-reader.js';
 import { DATA_TABLES, KITS, TABLES, valueColumns } from '../../../src/server/stores/tables.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
-import { batch, drone, T0_US } from './store-batches.js';
+import { batch, drone, KIT, T0_US } from './store-batches.js';
 import { storeContract } from './store-contract.js';
 import type { Row, StoreHarness } from './store-harness.js';
 
@@ -165,11 +166,25 @@ suite('SQLite: the file', () => {
     const db = new Database(path, { readonly: true });
     t.after(() => db.close());
     const range = { from: isoMicros(T0_US - 86_400e6), to: isoMicros(T0_US) };
-    const { sql, values } = new ReadPlans(new SqliteReader(path).dialect).buckets(range, 60, undefined, 100);
-    const bound = Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
-    const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(bound) as { detail: string }[];
-    const details = plan.map(({ detail }) => detail).join('\n');
-    match(details, /SEARCH m USING PRIMARY KEY \(minute_s>\? AND minute_s<\?\)/);
+    const planOf = (sql: string, values: readonly unknown[]): string => {
+      const bound = Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
+      const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(bound) as { detail: string }[];
+      return plan.map(({ detail }) => detail).join('\n');
+    };
+    const bucketsOf = (kitId?: string): string => {
+      const { sql, values } = new ReadPlans(new SqliteReader(path).dialect).buckets(range, 60, kitId, 100);
+      return planOf(sql, values);
+    };
+    const details = bucketsOf();
+    match(details, /SEARCH m USING PRIMARY KEY \(kind=\? AND minute_s>\? AND minute_s<\?\)/);
+    match(bucketsOf(KIT), /SEARCH m USING INDEX ingest_minutes_kit \(kit_id=\? AND minute_s>\? AND minute_s<\?\)/);
+    const pruned = planOf(plans.PRUNE_MINUTES.replaceAll('?', '1'), []);
+    match(pruned, /SEARCH ingest_minutes USING PRIMARY KEY \(kind=\? AND minute_s<\?\)/);
+    const removed = planOf(removeRows('ingest_minutes').replaceAll('?', '1'), []);
+    match(removed, /SEARCH k USING COVERING INDEX ingest_minutes_kit \(kit_id=\?\)/);
+    // And then each row by itself.
+    for (const plan of [pruned, removed])
+      match(plan, /SEARCH ingest_minutes USING PRIMARY KEY \(kind=\? AND minute_s=\? AND kit_id=\?\)/);
     for (const table of TABLES)
       match(details, new RegExp(`SEARCH d USING INDEX ingest_foreign_${table} \\(time>\\? AND time<\\?\\)`));
   });

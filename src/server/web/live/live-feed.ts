@@ -14,8 +14,9 @@ import { Rate } from './rate.js';
 /** Whoever writes to 200 pages 100 times a second does nothing else: what comes meanwhile goes together. */
 const EVERY_MS = 25;
 const TALLY_EVERY_MS = 1_000;
-/** Of one event; a backlog is more than anybody could look at. */
-const MAX_LATE = 500;
+/** Between two tallies: a backlog is more than anybody could look at, or a page on a slow link could take. */
+const MAX_LATE = 100;
+/** Of one event. */
 const MAX_ITEMS = 2_000;
 
 type Told = Tally['minutes'][number];
@@ -27,10 +28,10 @@ export class LiveFeed implements Recorder {
   droppedMessages = 0;
   /** Committed, and not told yet. */
   private pending: Observation[] = [];
-  private pendingLate = 0;
-  private skipped = 0;
   private changedKits = new Set<string>();
-  /** Since the last tally. */
+  /** These three since the last tally. */
+  private late = 0;
+  private skipped = 0;
   private readonly untold = new Minutes();
   private timer: NodeJS.Timeout | undefined;
   private tallyTimer: NodeJS.Timeout | undefined;
@@ -103,11 +104,11 @@ export class LiveFeed implements Recorder {
 
   private queue(observation: Observation): void {
     const isLate = observation.replay === true;
-    if (this.pending.length >= MAX_ITEMS || (isLate && this.pendingLate >= MAX_LATE)) {
+    if (this.pending.length >= MAX_ITEMS || (isLate && this.late >= MAX_LATE)) {
       this.skipped += 1;
       return;
     }
-    if (isLate) this.pendingLate += 1;
+    if (isLate) this.late += 1;
     this.pending.push(observation);
   }
 
@@ -123,7 +124,6 @@ export class LiveFeed implements Recorder {
     this.toldMs = performance.now();
     const { pending, changedKits } = this;
     this.pending = [];
-    this.pendingLate = 0;
     this.changedKits = new Set();
     if (pending.length > 0) this.hub.publish('news', { messages: pending.map(itemOf), at: Date.now() });
     for (const kit_id of changedKits) this.hub.publish('kit', { kit_id });
@@ -138,6 +138,7 @@ export class LiveFeed implements Recorder {
     });
     const { skipped } = this;
     this.skipped = 0;
+    this.late = 0;
     this.hub.publish('tally', { at: Date.now(), skipped, minutes });
   }
 }

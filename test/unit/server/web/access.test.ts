@@ -111,6 +111,22 @@ describe('a login', () => {
     await tried(TOKEN, '10.0.1.1');
   });
 
+  test('gives whoever guesses from the same address no tries back', async (t: TestContext) => {
+    t.mock.method(performance, 'now', () => 1_000);
+    const access = accessOf({ isLocal: false });
+    const tried = async (token: string): Promise<string> => {
+      const request = asked({ authorization: `Bearer ${token}` }, 'GET', '10.0.0.1');
+      return roleOf(access, request).catch(({ code }: { code: string }) => code);
+    };
+    const answers: string[] = [];
+    for (let i = 0; i < 7; i += 1) answers.push(await tried(`wrong ${i}`), await tried(TOKEN));
+    assert.deepEqual(
+      answers.filter((_, i) => i % 2 === 0),
+      [...Array<string>(5).fill('login'), 'rate', 'rate'],
+    );
+    assert.deepEqual(new Set(answers.filter((_, i) => i % 2 === 1)), new Set(['operator']));
+  });
+
   test('is waited for by those who come at the same time, of whom not too many may', async () => {
     const access = accessOf();
     const tried = (token: string, from: string): Promise<unknown> => access.logIn(asked({}, 'POST', from), token);
@@ -186,9 +202,13 @@ test('tries come back one by one', (t: TestContext) => {
   limit.spend('a');
   assert.throws(() => limit.spend('a'), { code: 'rate' });
   assert.equal(limit.isNew('a'), false);
-  limit.forget('a');
-  assert.equal(limit.isNew('a'), true);
+  limit.refund('a');
   limit.spend('a');
+  assert.throws(() => limit.spend('a'), { code: 'rate' });
+  limit.refund('a');
+  limit.refund('a');
+  assert.equal(limit.isNew('a'), true);
+  limit.refund('b');
 });
 
 test('a client is who a chain of our proxies asks for, and no name that they did not write', () => {

@@ -231,13 +231,32 @@ describe('the live feed', () => {
     t.mock.timers.tick(1_500);
     const [news, tally] = checked();
     const { messages } = dataOf<News>(news);
-    assert.deepEqual([messages.length, messages.at(-1)?.late], [501, false]);
+    assert.deepEqual([messages.length, messages.at(-1)?.late], [101, false]);
     const { skipped, minutes } = dataOf<Tally>(tally);
-    assert.equal(skipped, 200);
+    assert.equal(skipped, 600);
     assert.deepEqual(
       minutes.map(({ messages: n, late: l, latency_ms_max: ms }) => [n, l, ms]),
       [[701, 700, 40]],
     );
+  });
+
+  test('of ten seconds of a backlog tells no more than a page on a slow link can take', (t) => {
+    const { feed, page, checked } = feedOf(t);
+    let seq = 0;
+    for (let ms = 0; ms < 10_000; ms += 25) {
+      const late = Array.from({ length: 250 }, (_, i) => drone({ thing: `late-${seq + i}`, replay: true }));
+      seq += late.length;
+      feed.committed(whole({}), stored(...late));
+      t.mock.timers.tick(25);
+    }
+    t.mock.timers.tick(1_500);
+    const events = checked();
+    const of = <Data>(name: EventName): Data[] =>
+      events.filter((event) => event.name === name).map(({ data }) => data as Data);
+    const told = of<News>('news').reduce((sum, { messages }) => sum + messages.length, 0);
+    assert.ok(told >= 900 && told <= 1_100, String(told));
+    assert.equal(told + of<Tally>('tally').reduce((sum, { skipped }) => sum + skipped, 0), seq);
+    assert.ok(page.written.length < 1_000_000, String(page.written.length));
   });
 
   test('tells that a kit has gone, and makes nothing for nobody', (t) => {

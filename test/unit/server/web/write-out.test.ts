@@ -1,5 +1,6 @@
 // Answers that nobody takes: they end, and what is taken is whole.
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -88,6 +89,33 @@ test('what fails half-way says so to whoever breaks it off', async (t) => {
     }).then((port) => visit(t, port).resume());
   });
   assert.match(String(await ended), /gone/);
+});
+
+test('a slow link that the system tells of now and then gets all of it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let written = 0;
+  // 1.4 MB, a third of what Linux holds, take 250 kbit/s 45 s; and then it tells of that.
+  class SlowLink extends EventEmitter {
+    destroyed = false;
+
+    write(slice: Buffer): boolean {
+      written += slice.length;
+      setTimeout(() => this.emit('drain'), 45_000);
+      setImmediate(() => t.mock.timers.tick(45_000));
+      return false;
+    }
+
+    end(): void {
+      setImmediate(() => this.emit('finish'));
+    }
+
+    destroy(): void {
+      this.destroyed = true;
+      this.emit('close');
+    }
+  }
+  await writeOut(new SlowLink() as unknown as ServerResponse, pieces(3));
+  assert.equal(written, 3 * Buffer.byteLength(PIECE));
 });
 
 test('an answer that was written at once ends too when nobody takes it', async (t) => {
