@@ -29,39 +29,43 @@ interface Drawn {
 
 type Watched = typeof globalThis & { drawnTexts?: Map<string, Drawn> };
 
-/** From now on each text that is drawn on a canvas is kept, until `forgetDrawn`. */
+/** From now on each text that is drawn on a canvas is kept, until `forgetDrawn`; also after the page was loaded anew. */
 export async function watchCanvases(page: Page): Promise<void> {
-  await page.evaluate(() => {
-    const texts = new Map<string, Drawn>();
-    (globalThis as Watched).drawnTexts = texts;
-    const { prototype } = CanvasRenderingContext2D;
-    const { fillText, strokeText, fill, clearRect } = prototype;
-    const grounds = new WeakMap<CanvasRenderingContext2D, string>();
-    prototype.clearRect = function (...box) {
-      grounds.delete(this);
-      clearRect.apply(this, box);
-    };
-    // A disc under a letter.
-    prototype.fill = function (...how: unknown[]) {
-      grounds.set(this, String(this.fillStyle));
-      Reflect.apply(fill, this, how);
-    };
-    // A halo.
-    prototype.strokeText = function (...what) {
-      grounds.set(this, String(this.strokeStyle));
-      strokeText.apply(this, what);
-    };
-    prototype.fillText = function (...what) {
-      const painted = grounds.get(this);
-      const below: string[] = painted === undefined ? [] : [painted];
-      for (let one: Element | null = this.canvas; painted === undefined && one !== null; one = one.parentElement) {
-        below.push(getComputedStyle(one).backgroundColor);
-      }
-      const drawn = { text: what[0], colour: String(this.fillStyle), alpha: this.globalAlpha, grounds: below };
-      texts.set(JSON.stringify(drawn), drawn);
-      fillText.apply(this, what);
-    };
-  });
+  await page.addInitScript(keepDrawn);
+  await page.evaluate(keepDrawn);
+}
+
+/** In the page. */
+function keepDrawn(): void {
+  const texts = new Map<string, Drawn>();
+  (globalThis as Watched).drawnTexts = texts;
+  const { prototype } = CanvasRenderingContext2D;
+  const { fillText, strokeText, fill, clearRect } = prototype;
+  const grounds = new WeakMap<CanvasRenderingContext2D, string>();
+  prototype.clearRect = function (...box) {
+    grounds.delete(this);
+    clearRect.apply(this, box);
+  };
+  // A disc under a letter.
+  prototype.fill = function (...how: unknown[]) {
+    grounds.set(this, String(this.fillStyle));
+    Reflect.apply(fill, this, how);
+  };
+  // A halo.
+  prototype.strokeText = function (...what) {
+    grounds.set(this, String(this.strokeStyle));
+    strokeText.apply(this, what);
+  };
+  prototype.fillText = function (...what) {
+    const painted = grounds.get(this);
+    const below: string[] = painted === undefined ? [] : [painted];
+    for (let one: Element | null = this.canvas; painted === undefined && one !== null; one = one.parentElement) {
+      below.push(getComputedStyle(one).backgroundColor);
+    }
+    const drawn = { text: what[0], colour: String(this.fillStyle), alpha: this.globalAlpha, grounds: below };
+    texts.set(JSON.stringify(drawn), drawn);
+    fillText.apply(this, what);
+  };
 }
 
 export async function forgetDrawn(page: Page): Promise<void> {
