@@ -94,18 +94,18 @@ test('the map and the timeline', async (t) => {
     assert.ok((await fact(page, 'description').innerText()).length > 3_900);
     assert.equal(await page.evaluate(() => 'hacked' in window), false);
     assert.equal(await page.locator('.side script, .side b').count(), 0);
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('a click on the map finds what is there', async () => {
     await line(page, 'heard-by-three').click();
     await page.getByRole('button', { name: 'Centre' }).click();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     const box = await page.locator('.map').boundingBox();
     assert.ok(box);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('the map follows what is followed', async () => {
@@ -116,12 +116,12 @@ test('the map and the timeline', async (t) => {
       drone('drone-heard-by-three', { lat: 42.44, seen_by: 'wardragon-NEAR', operator_id: 'OP-7' }),
     );
     await eventually('it moved', async () => (await fact(page, 'position').innerText()).startsWith('42.44'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     const box = await page.locator('.map').boundingBox();
     assert.ok(box);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('a kit tells on the map what its list tells', async () => {
@@ -133,7 +133,7 @@ test('the map and the timeline', async (t) => {
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'wardragon-DEMO0001' }).waitFor();
     await page.locator('.details:not([hidden])').getByText('duplicates refused').waitFor();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('what is replayed draws the past, and moves nothing that is present', async () => {
@@ -157,7 +157,7 @@ test('the map and the timeline', async (t) => {
     assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
     await world.publish('wardragon/drones', drone('drone-from-the-past', { ...at(0, 42.6), ...sink(5) }));
     await eventually('it moves again', async () => (await fact(page, 'position').innerText()).startsWith('42.60000'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('nor does it after a reload, when all is read anew', async () => {
@@ -179,11 +179,11 @@ test('the map and the timeline', async (t) => {
     await eventually('its place', async () => /^42\.\d/.test(await fact(page, 'position').innerText()));
     await page.waitForTimeout(1_200);
     assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     // What nothing else tells of is there all the same.
     await line(page, 'of-a-replay').click();
     await eventually('its place', async () => (await fact(page, 'position').innerText()).startsWith('42.90000'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('filters by kind, by kit and by text', async () => {
@@ -229,7 +229,7 @@ test('the map and the timeline', async (t) => {
     await line(page, 'ten-minutes-ago').waitFor();
     await eventually('what is live is not of then', async () => (await page.locator('.track').count()) === 1);
     await picture(page, 'map-past');
-    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('button', { name: 'Now', exact: true }).click();
     await page.getByText(/^now, /).waitFor();
     await page.locator('.track').nth(3).waitFor();
     await line(page, 'ten-minutes-ago').waitFor({ state: 'detached' });
@@ -278,7 +278,7 @@ test('the map and the timeline', async (t) => {
     await page.getByRole('heading', { name: REPLAYER }).waitFor();
     assert.match(await fact(page, 'position').innerText(), /^42\.20000/);
     await picture(page, 'map-kit-replay');
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('in the past the kits stand where they stood, with their trails', async () => {
@@ -312,10 +312,10 @@ test('the map and the timeline', async (t) => {
     await page.getByLabel('Trails').uncheck();
     await eventually('no trail', async () => (await painted(page)) < withTrails - 100);
     await page.getByLabel('Trails').check();
-    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('button', { name: 'Now', exact: true }).click();
     await page.getByText('Live', { exact: true }).waitFor();
     await eventually('where it is', async () => (await fact(page, 'position').innerText()).startsWith('42.45000'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('the timeline counts by kind, names gaps and replays, and leads to the map', async () => {
@@ -335,7 +335,7 @@ test('the map and the timeline', async (t) => {
     await page.mouse.move(chart.x + chart.width * 0.9, chart.y + 40);
     await page.mouse.click(chart.x + chart.width * 0.9, chart.y + 40);
     await page.getByText(/^past: /).waitFor();
-    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('button', { name: 'Now', exact: true }).click();
   });
 
   await t.test('downloads are what is selected', async () => {
