@@ -74,7 +74,7 @@ export interface Late {
 
 export type TrackRow = TrackState & Late & { readonly kind: TrackKind; readonly id: string };
 export type SignalRow = Signal & Late;
-export type HealthRow = KitHealth & { readonly kit_id: string };
+export type HealthRow = KitHealth & Late & { readonly kit_id: string };
 
 /** Where a page of rows ended: what the next one begins behind. */
 export type TrackKey = Pick<TrackRow, 'id' | 'time' | 'kit_id'>;
@@ -109,10 +109,10 @@ export interface Reads {
 
   /** Of each kit the newest health. */
   latestHealth(): Promise<HealthRow[]>;
-  /** Of each kit the newest since then that has a position. */
+  /** Of each kit the newest since then that has a position; a late one only where none is not late. */
   latestPositions(since: string): Promise<HealthRow[]>;
-  /** The oldest first, thinned evenly; the newest is always there. */
-  health(kitId: string, range: TimeRange, limit: number): Promise<HealthRow[]>;
+  /** The oldest first, thinned evenly; the newest is always there. @param isPlaced only rows with a position. */
+  health(kitId: string, range: TimeRange, limit: number, isPlaced: boolean): Promise<HealthRow[]>;
 
   /** What was last heard latest first, after `after`. */
   things(filter: TrackFilter, limit: number, after: ThingKey | null): Promise<Thing[]>;

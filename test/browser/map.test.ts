@@ -1,10 +1,10 @@
 // The map, the timeline and the downloads in a real browser: what is live, what is past, and what a click tells.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Locator, Page } from 'playwright-core';
 import { eventually } from '../fixtures/processes.js';
 import { openPage, picture, startBrowser } from './browser.js';
-import { drawnTexts, faintTexts, forgetDrawn, watchCanvases } from './contrast.js';
+import { faintTexts, watchCanvases } from './contrast.js';
+import { fact, isReadable, line, painted } from './map-page.js';
 import { drone, startWorld } from './world.js';
 
 const HOSTILE_ID = 'drone-<script>window.hacked=1</script>';
@@ -12,35 +12,10 @@ const LONG = `\u202eesrever <b>bold</b> ${'x'.repeat(4_000)}`;
 const EPOCH = '00000001abcdef01';
 /** A kit that drives about. */
 const MOVER = 'wardragon-MOVER';
-
-const line = (page: Page, label: string): Locator => page.locator('.track').filter({ hasText: label });
-const fact = (page: Page, name: string): Locator =>
-  page
-    .locator('.details:not([hidden]) .facts > div')
-    .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
-    .locator('dd');
-
-/** How many pixels are painted above the ground. */
-function painted(page: Page): Promise<number> {
-  return page.evaluate(() => {
-    let count = 0;
-    for (const canvas of [...document.querySelectorAll<HTMLCanvasElement>('.map canvas.layer')].slice(1)) {
-      const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
-      for (let i = 3; i < data.length; i += 4) if ((data[i] ?? 0) > 0) count += 1;
-    }
-    return count;
-  });
-}
-
-/** Also what is drawn on canvases, which there has to be some of. */
-async function isReadable(page: Page, colorScheme: 'light' | 'dark', name: string): Promise<void> {
-  await forgetDrawn(page);
-  await page.emulateMedia({ colorScheme });
-  await eventually('texts are drawn anew', async () => (await drawnTexts(page)).length > 3);
-  await page.waitForTimeout(300);
-  await picture(page, name);
-  assert.deepEqual(await faintTexts(page, 7), [], colorScheme);
-}
+/** One that was away. */
+const REPLAYER = 'wardragon-REPLAYER';
+/** What it is called, its kind, where it is, and who heard it. */
+const HEARD_NAME = /"heard-by-three .*\bdrone, .*\b(k?m [NESW]{1,2} of|at) .+, 90\sm high, 4\sm\/s, 3 kits"/;
 
 test('the map and the timeline', async (t) => {
   const world = await startWorld(t, { hearing: true });
@@ -84,6 +59,31 @@ test('the map and the timeline', async (t) => {
     await page.locator('.details').first().waitFor({ state: 'hidden' });
   });
 
+  await t.test('its list works by keyboard alone, and tells a screen reader all that it shows', async () => {
+    const list = page.getByRole('list', { name: 'Heard', exact: true });
+    const item = list.getByRole('button', { name: /^heard-by-three / });
+    const [name] = (await list.ariaSnapshot()).split('\n').filter((one) => one.includes('heard-by-three'));
+    assert.match(name ?? '', HEARD_NAME);
+    const focused = (): Promise<boolean> => item.evaluate((one) => one === document.activeElement);
+    await page.getByLabel('Find').focus();
+    for (let i = 0; i < 60 && !(await focused()); i += 1) await page.keyboard.press('Tab');
+    assert.ok(await focused(), 'Tab leads there');
+    await page.keyboard.press('Enter');
+    const details = page.getByRole('region', { name: 'heard-by-three' });
+    await details.waitFor();
+    assert.equal(await fact(page, 'operator').innerText(), 'OP-7');
+    assert.equal(await details.getByRole('table', { name: 'Heard by, strongest first' }).count(), 1);
+    assert.equal(await item.getAttribute('aria-pressed'), 'true');
+    for (const action of ['Follow', 'Centre', 'Close']) {
+      await page.keyboard.press('Tab');
+      const button = details.getByRole('button', { name: action });
+      assert.ok(await button.evaluate((one) => one === document.activeElement), action);
+    }
+    await page.keyboard.press('Enter');
+    await details.waitFor({ state: 'hidden' });
+    assert.ok(await focused(), 'one goes on where one was');
+  });
+
   await t.test('shows hostile text as text, and long text when it is asked for', async () => {
     await world.publish('wardragon/drones', drone(HOSTILE_ID, { description: LONG }));
     await line(page, '<script>').click();
@@ -94,18 +94,18 @@ test('the map and the timeline', async (t) => {
     assert.ok((await fact(page, 'description').innerText()).length > 3_900);
     assert.equal(await page.evaluate(() => 'hacked' in window), false);
     assert.equal(await page.locator('.side script, .side b').count(), 0);
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('a click on the map finds what is there', async () => {
     await line(page, 'heard-by-three').click();
     await page.getByRole('button', { name: 'Centre' }).click();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     const box = await page.locator('.map').boundingBox();
     assert.ok(box);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('the map follows what is followed', async () => {
@@ -116,12 +116,12 @@ test('the map and the timeline', async (t) => {
       drone('drone-heard-by-three', { lat: 42.44, seen_by: 'wardragon-NEAR', operator_id: 'OP-7' }),
     );
     await eventually('it moved', async () => (await fact(page, 'position').innerText()).startsWith('42.44'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     const box = await page.locator('.map').boundingBox();
     assert.ok(box);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'heard-by-three' }).waitFor();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('a kit tells on the map what its list tells', async () => {
@@ -133,7 +133,7 @@ test('the map and the timeline', async (t) => {
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.getByRole('heading', { name: 'wardragon-DEMO0001' }).waitFor();
     await page.locator('.details:not([hidden])').getByText('duplicates refused').waitFor();
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('what is replayed draws the past, and moves nothing that is present', async () => {
@@ -157,7 +157,7 @@ test('the map and the timeline', async (t) => {
     assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
     await world.publish('wardragon/drones', drone('drone-from-the-past', { ...at(0, 42.6), ...sink(5) }));
     await eventually('it moves again', async () => (await fact(page, 'position').innerText()).startsWith('42.60000'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('nor does it after a reload, when all is read anew', async () => {
@@ -179,11 +179,11 @@ test('the map and the timeline', async (t) => {
     await eventually('its place', async () => /^42\.\d/.test(await fact(page, 'position').innerText()));
     await page.waitForTimeout(1_200);
     assert.match(await fact(page, 'position').innerText(), /^42\.50000/);
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     // What nothing else tells of is there all the same.
     await line(page, 'of-a-replay').click();
     await eventually('its place', async () => (await fact(page, 'position').innerText()).startsWith('42.90000'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('filters by kind, by kit and by text', async () => {
@@ -229,10 +229,56 @@ test('the map and the timeline', async (t) => {
     await line(page, 'ten-minutes-ago').waitFor();
     await eventually('what is live is not of then', async () => (await page.locator('.track').count()) === 1);
     await picture(page, 'map-past');
-    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('button', { name: 'Now', exact: true }).click();
     await page.getByText(/^now, /).waitFor();
     await page.locator('.track').nth(3).waitFor();
     await line(page, 'ten-minutes-ago').waitFor({ state: 'detached' });
+  });
+
+  await t.test('filters by time: what was heard longer ago goes, and comes back when it is asked for', async () => {
+    const within = page.getByLabel('Heard within');
+    await world.publish(
+      'wardragon/drones',
+      drone('drone-three-minutes-ago', { observed_at: Date.now() / 1_000 - 180, seen_by: 'wardragon-NEAR' }),
+    );
+    await line(page, 'three-minutes-ago').waitFor();
+    await within.selectOption('last 1 min');
+    await line(page, 'three-minutes-ago').waitFor({ state: 'detached' });
+    await page.locator('.track').nth(3).waitFor();
+    await within.selectOption('last 15 min');
+    await line(page, 'ten-minutes-ago').waitFor();
+    await line(page, 'three-minutes-ago').waitFor();
+    await within.selectOption('last 5 min');
+    await line(page, 'ten-minutes-ago').waitFor({ state: 'detached' });
+    await line(page, 'three-minutes-ago').waitFor();
+  });
+
+  await t.test('a replay of where a kit was does not move it', async () => {
+    const nowS = Math.floor(Date.now() / 1_000);
+    const send = (seq: number, s: number, latitude: number, replay?: true): Promise<void> => {
+      const sink = { v: 1, epoch: EPOCH, seq, ...(replay && { replay }) };
+      const health = { id: REPLAYER, updated: nowS + s, latitude, longitude: -70.9, sink };
+      return world.publish(`wardragon/system/${REPLAYER}/attrs`, health);
+    };
+    await send(1, -60, 42.2);
+    await page.getByRole('link', { name: 'Kits' }).click();
+    const kit = page.locator(`.kit[data-kit="${REPLAYER}"]`);
+    await kit.locator('button.name').click();
+    await kit.getByRole('link', { name: 'Show on map' }).click();
+    await send(2, -40, 42.25, true);
+    await send(3, -20, 42.3, true);
+    await eventually('all are stored', async () => {
+      const { points } = await world.json<{ points: { late: boolean }[] }>(`/api/kits/${REPLAYER}/health`);
+      return points.filter(({ late }) => late).length === 2;
+    });
+    await page.waitForTimeout(1_200);
+    const box = await page.locator('.map').boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.getByRole('heading', { name: REPLAYER }).waitFor();
+    assert.match(await fact(page, 'position').innerText(), /^42\.20000/);
+    await picture(page, 'map-kit-replay');
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('in the past the kits stand where they stood, with their trails', async () => {
@@ -266,10 +312,10 @@ test('the map and the timeline', async (t) => {
     await page.getByLabel('Trails').uncheck();
     await eventually('no trail', async () => (await painted(page)) < withTrails - 100);
     await page.getByLabel('Trails').check();
-    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('button', { name: 'Now', exact: true }).click();
     await page.getByText('Live', { exact: true }).waitFor();
     await eventually('where it is', async () => (await fact(page, 'position').innerText()).startsWith('42.45000'));
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
   });
 
   await t.test('the timeline counts by kind, names gaps and replays, and leads to the map', async () => {
@@ -289,7 +335,7 @@ test('the map and the timeline', async (t) => {
     await page.mouse.move(chart.x + chart.width * 0.9, chart.y + 40);
     await page.mouse.click(chart.x + chart.width * 0.9, chart.y + 40);
     await page.getByText(/^past: /).waitFor();
-    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('button', { name: 'Now', exact: true }).click();
   });
 
   await t.test('downloads are what is selected', async () => {

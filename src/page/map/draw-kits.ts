@@ -1,8 +1,10 @@
 // The kits on the map, and where those that move have been.
+
+import { dashes, drawTrail } from './draw-trails.js';
 import type { KitPoint } from './kit-paths.js';
-import { onScreen, turns, type View, type WorldPoint } from './mercator.js';
+import { onScreen, type View, type WorldPoint } from './mercator.js';
 import { FAINT_ALPHA, type Palette, TRAIL_ALPHA } from './palette.js';
-import type { Place } from './tracks.js';
+import type { Place, TrailPoint } from './tracks.js';
 
 export interface KitMark {
   /** As that of a track. */
@@ -22,23 +24,21 @@ export function drawKitTrails(
   palette: Palette,
   kits: readonly KitMark[],
 ): void {
-  const { scale, left, top } = view;
-  context.beginPath();
-  for (const { trail, world } of kits) {
-    const [first] = trail;
-    if (first === undefined) continue;
-    // All of it in one turn round the world, as the trails of tracks.
-    const turn = turns(first.world.x, view);
-    for (const [i, { x, y }] of [...trail.map((point) => point.world), world].entries()) {
-      if (i === 0) context.moveTo((x + turn) * scale + left, y * scale + top);
-      else context.lineTo((x + turn) * scale + left, y * scale + top);
-    }
-  }
   context.strokeStyle = palette.kit;
   context.lineWidth = 2;
   context.globalAlpha = TRAIL_ALPHA;
-  context.stroke();
+  for (const replay of [false, true]) {
+    context.setLineDash(dashes(replay));
+    for (const mark of kits) drawTrail(context, view, toMark(mark), replay, Number.NEGATIVE_INFINITY);
+  }
+  context.setLineDash([]);
   context.globalAlpha = 1;
+}
+
+/** A replay's end is no way to where the kit is now. */
+function toMark({ trail, world }: KitMark): readonly TrailPoint[] {
+  const last = trail.at(-1);
+  return last === undefined || last.replay ? trail : [...trail, { ...last, world }];
 }
 
 export function drawKits(

@@ -1,7 +1,7 @@
 // Where things have been: a line through the points of each.
 import { turns, type View } from './mercator.js';
 import { type Palette, TRAIL_ALPHA } from './palette.js';
-import type { Track } from './tracks.js';
+import type { Track, TrailPoint } from './tracks.js';
 
 const KINDS = ['signal', 'aircraft', 'drone'] as const;
 
@@ -21,20 +21,24 @@ export function drawTrails(
     const its = tracks.filter((track) => track.kind === kind);
     context.strokeStyle = palette.kinds[kind];
     for (const replay of [false, true]) {
-      // What came late is dashed.
-      context.setLineDash(replay ? [3, 4] : []);
-      for (const track of its) drawTrail(context, view, track, replay, sinceMs(track));
+      context.setLineDash(dashes(replay));
+      for (const track of its) drawTrail(context, view, track.trail, replay, sinceMs(track));
     }
   }
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
 
-/** Of one trail the steps that came live, or those that came late. */
-function drawTrail(
+/** What came late is dashed. */
+export function dashes(replay: boolean): number[] {
+  return replay ? [3, 4] : [];
+}
+
+/** Of one trail the steps that came live, or those that came late; the oldest first. */
+export function drawTrail(
   context: CanvasRenderingContext2D,
   view: View,
-  { trail }: Track,
+  trail: readonly TrailPoint[],
   replay: boolean,
   sinceMs: number,
 ): void {

@@ -13,12 +13,12 @@ export function kitKey(kitId: string): string {
   return `kit ${kitId}`;
 }
 
-/** Its path is often newer than the list of kits. */
+/** Its path is often newer than the list of kits; what a replay brought tells of the past, however new it is. */
 export function marksOfNow(kits: readonly Kit[], paths: KitPaths): KitMark[] {
   return kits.flatMap((kit) => {
     const { kit_id: kitId, position, state } = kit;
     const trail = paths.of(kitId);
-    const last = trail.at(-1);
+    const last = trail.findLast(({ replay }) => !replay);
     const isNewer = last !== undefined && (position === null || last.atMs > Date.parse(position.at));
     const place = isNewer ? last.place : position;
     return place === null ? [] : [markOf(kit, place, state === 'online', trail)];

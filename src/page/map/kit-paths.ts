@@ -1,13 +1,11 @@
 // Where the kits were, each with its trail: read for a time range, and kept up by what they send.
 import type { KitHealth } from '../../schema/web/shapes.js';
 import { toWorld, type WorldPoint } from './mercator.js';
-import type { Place } from './tracks.js';
+import type { Place, TrailPoint } from './tracks.js';
 
-export interface KitPoint {
-  /** The newest time at which it was there, in milliseconds since 1970. */
-  readonly atMs: number;
+/** `atMs` is the newest time at which it was there. */
+export interface KitPoint extends TrailPoint {
   readonly place: Place;
-  readonly world: WorldPoint;
 }
 
 /** One that stands is heard here and there by its GPS: some metres, as a share of the world. */
@@ -18,15 +16,15 @@ export const MAX_KIT_POINTS = 120;
 export class KitPaths {
   private readonly byKit = new Map<string, KitPoint[]>();
 
-  /** In any order: what a replay brings goes to its place in time. */
-  add(kitId: string, { time, lat, lon }: Pick<KitHealth, 'time' | 'lat' | 'lon'>): void {
+  /** In any order: what a replay brings goes to its place in time. @param replay it came late. */
+  add(kitId: string, { time, lat, lon }: Pick<KitHealth, 'time' | 'lat' | 'lon'>, replay: boolean): void {
     if (lat === null || lon === null) return;
     const path = this.byKit.get(kitId) ?? [];
     this.byKit.set(kitId, path);
-    const point = { atMs: Date.parse(time), place: { lat, lon }, world: toWorld(lat, lon) };
+    const point = { atMs: Date.parse(time), place: { lat, lon }, world: toWorld(lat, lon), replay };
     const behind = path.findLastIndex(({ atMs }) => atMs <= point.atMs);
     const before = path[behind];
-    if (before !== undefined && isNear(before.world, point.world)) {
+    if (before !== undefined && before.replay === replay && isNear(before.world, point.world)) {
       // It still stood there.
       if (behind === path.length - 1) path[behind] = { ...before, atMs: point.atMs };
       return;

@@ -1,5 +1,6 @@
 // What is in the air now: a snapshot, and from then on what the server commits.
 import { type Api, toMessage } from '../api.js';
+import { fewAtOnce } from '../few-at-once.js';
 import type { Live } from '../live.js';
 import { KitPaths, MAX_KIT_POINTS } from './kit-paths.js';
 import { addTrack, sightingOf, signalSighting } from './sightings.js';
@@ -29,7 +30,7 @@ export class LiveTracks {
         for (const item of messages) {
           const sighting = sightingOf(item);
           if (sighting !== null) this.tracks.add(sighting);
-          else if (item.kind === 'system') this.kitPaths.add(item.kit_id, item.health);
+          else if (item.kind === 'system') this.kitPaths.add(item.kit_id, item.health, item.late);
         }
         this.changed();
       },
@@ -67,7 +68,7 @@ export class LiveTracks {
     if (unread.length === 0) return false;
     for (const kitId of unread) this.kitsRead.add(kitId);
     try {
-      await Promise.all(unread.map((kitId) => this.readKit(kitId, fromMs)));
+      await fewAtOnce(unread, (kitId) => this.readKit(kitId, fromMs));
       this.kitsProblem = null;
     } catch (thrown: unknown) {
       for (const kitId of unread) this.kitsRead.delete(kitId);
@@ -79,7 +80,7 @@ export class LiveTracks {
 
   private async readKit(kitId: string, from: number): Promise<void> {
     const { points } = await this.api.kitHealth(kitId, { from, limit: MAX_KIT_POINTS });
-    for (const health of points) this.kitPaths.add(kitId, health);
+    for (const health of points) this.kitPaths.add(kitId, health, health.late);
   }
 
   /** Forgets what was heard last before `ms`, and where things and kits were before. */

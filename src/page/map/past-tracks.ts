@@ -1,6 +1,8 @@
 // What was in the air at a moment of the past, and where the kits were, as the database has it by now: replays included.
+import type { KitHealthSeries } from '../../schema/web/answers.js';
 import type { KitHealth } from '../../schema/web/shapes.js';
 import { type Api, isAborted, toMessage } from '../api.js';
+import { fewAtOnce } from '../few-at-once.js';
 import { KitPaths, MAX_KIT_POINTS } from './kit-paths.js';
 import { addTrack, signalSighting } from './sightings.js';
 import { readSnapshot } from './snapshot.js';
@@ -8,8 +10,10 @@ import { MAX_TRAIL, Tracks } from './tracks.js';
 
 /** Somebody drags: only where they stop is asked for. */
 const SETTLED_MS = 120;
-/** A kit that was silent stands where it was last, as on the map of now (server/web/kit-board.ts). */
+/** A kit that was silent, or did not know where it was, stands where it was last, as on the map of now (server/web/kit-board.ts). */
 const LAST_PLACE_MS = 86_400_000;
+
+type KitPoints = KitHealthSeries['points'];
 
 interface TimeRange {
   readonly from: number;
@@ -58,7 +62,7 @@ export class PastTracks {
     try {
       const [{ tracks, signals, cut }, healths] = await Promise.all([
         readSnapshot(this.api, range, MAX_TRAIL, asking.signal),
-        Promise.all(kitIds.map((kitId) => this.readKit(kitId, range, asking.signal))),
+        fewAtOnce(kitIds, (kitId) => this.readKit(kitId, range, asking.signal)),
       ]);
       const then = new Tracks();
       // Of the past, the newest that is known by now.
@@ -76,19 +80,20 @@ export class PastTracks {
     this.changed();
   }
 
-  private async readKit(kitId: string, range: TimeRange, signal: AbortSignal): Promise<readonly KitHealth[]> {
-    const heard = await this.api.kitHealth(kitId, { ...range, limit: MAX_KIT_POINTS }, signal);
-    if (heard.points.length > 0) return heard.points;
-    const before = { from: range.to - LAST_PLACE_MS, to: range.to, limit: 1 };
-    return (await this.api.kitHealth(kitId, before, signal)).points;
+  private async readKit(kitId: string, range: TimeRange, signal: AbortSignal): Promise<KitPoints> {
+    const { points } = await this.api.kitHealth(kitId, { ...range, limit: MAX_KIT_POINTS }, signal);
+    if (points.some(({ lat, lon }) => lat !== null && lon !== null)) return points;
+    const before = { from: range.to - LAST_PLACE_MS, to: range.to, placed: true, limit: 1 };
+    const last = await this.api.kitHealth(kitId, before, signal);
+    return [...last.points, ...points];
   }
 
-  private setKits(kitIds: readonly string[], healths: readonly (readonly KitHealth[])[]): void {
+  private setKits(kitIds: readonly string[], healths: readonly KitPoints[]): void {
     const newest = new Map<string, KitHealth>();
     this.kitPaths = new KitPaths();
     kitIds.forEach((kitId, i) => {
       for (const health of healths[i] ?? []) {
-        this.kitPaths.add(kitId, health);
+        this.kitPaths.add(kitId, health, health.late);
         newest.set(kitId, health);
       }
     });

@@ -69,6 +69,8 @@ export class TrackDetails {
   private readonly followButton: HTMLButtonElement;
   private shownKey: string | null = null;
   private shownHearers = '';
+  /** Where the focus was before: it goes back there. */
+  private cameFrom: Element | null = null;
 
   constructor({ close, follow, centre }: DetailsActions) {
     this.followButton = button('Follow', follow, { 'aria-pressed': 'false' });
@@ -88,6 +90,7 @@ export class TrackDetails {
   }
 
   focus(): void {
+    this.cameFrom = document.activeElement;
     this.title.focus();
   }
 
@@ -98,8 +101,11 @@ export class TrackDetails {
 
   hide(): void {
     if (this.shownKey === null) return;
+    const hadFocus = this.element.contains(document.activeElement);
     this.element.hidden = true;
     this.shownKey = null;
+    if (hadFocus && this.cameFrom instanceof HTMLElement) this.cameFrom.focus();
+    this.cameFrom = null;
   }
 
   /** `heardWith`: what is the same thing, heard by others. */

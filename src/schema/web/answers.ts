@@ -136,16 +136,16 @@ export const kitList = z.object({
 });
 export type KitList = z.infer<typeof kitList>;
 
+/** A replay brought it: it tells of the past, and was not known at the time. */
+const late = z.boolean();
+
 export const kitHealthSeries = z.object({
   kit_id: z.string(),
-  points: z.array(kitHealth),
+  points: z.array(kitHealth.extend({ late })),
   /** One point in so many seconds was taken; null when all were. */
   step_s: number,
 });
 export type KitHealthSeries = z.infer<typeof kitHealthSeries>;
-
-/** A replay brought it: it tells of the past, and was not known at the time. */
-const late = z.boolean();
 
 /** [epoch milliseconds, latitude, longitude, metres, degrees, late]. */
 const pathPoint = z.tuple([z.number(), z.number(), z.number(), number, number, late]);

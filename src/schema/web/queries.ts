@@ -64,7 +64,11 @@ export type TrackDownloadQuery = z.output<typeof trackDownloadQuery>;
 export const signalsQuery = z.strictObject({ ...ofSignals, limit: limit(500, 2_000), cursor });
 export const signalDownloadQuery = z.strictObject(ofSignals);
 export type SignalDownloadQuery = z.output<typeof signalDownloadQuery>;
-export const kitHealthQuery = z.strictObject({ ...range, limit: limit(1_000, 5_000) });
+export const kitHealthQuery = z.strictObject({
+  ...range,
+  placed: z.enum(['true', 'false']).default('false').meta({ description: 'Only what has a position.' }),
+  limit: limit(1_000, 5_000),
+});
 export const timelineQuery = z.strictObject({
   ...range,
   step: wholeNumber(60, 86_400, 60),

@@ -27,6 +27,8 @@ const KIND = "CASE d.track_type WHEN 'aircraft' THEN 'aircraft' ELSE 'drone' END
 /** Of other programs' rows nobody knows: they are taken as of then. */
 const isLate = (alias: string): string => `coalesce(${alias}.${REPLAYED}, false)`;
 
+const isPlacedIn = (alias: string): string => `${alias}.lat IS NOT NULL AND ${alias}.lon IS NOT NULL`;
+
 const of = (alias: string, columns: readonly string[]): string => columns.map((name) => `${alias}.${name}`).join(', ');
 
 export class ReadPlans {
@@ -48,18 +50,19 @@ export class ReadPlans {
   }
 
   latestPositions(since: string): Plan {
-    return this.plan(
-      (bind) => `SELECT ${this.health()} FROM kits k JOIN system_health h ON h.kit_id = k.kit_id
-        AND h.time = (SELECT max(time) FROM system_health
-          WHERE kit_id = k.kit_id AND time > ${bind.instant(since)} AND lat IS NOT NULL AND lon IS NOT NULL)`,
-    );
+    return this.plan((bind) => {
+      const newest = (condition: string): string => `(SELECT max(s.time) FROM system_health s WHERE s.kit_id = k.kit_id
+        AND s.time > ${bind.instant(since)} AND ${isPlacedIn('s')} AND ${condition})`;
+      return `SELECT ${this.health()} FROM kits k JOIN system_health h ON h.kit_id = k.kit_id
+        AND h.time = coalesce(${newest(`NOT ${isLate('s')}`)}, ${newest(isLate('s'))})`;
+    });
   }
 
-  healthOf(kitId: string, range: TimeRange, limit: number): Plan {
+  healthOf(kitId: string, range: TimeRange, limit: number, isPlaced: boolean): Plan {
     return this.plan(
       (bind) => `SELECT ${this.health()} FROM (
           SELECT s.*, row_number() OVER (ORDER BY s.time DESC) - 1 AS n, count(*) OVER () AS total FROM system_health s
-          WHERE s.kit_id = ${bind.value(kitId)} AND ${inRange(bind, 's', range)}) h
+          WHERE s.kit_id = ${bind.value(kitId)} AND ${inRange(bind, 's', range)}${isPlaced ? ` AND ${isPlacedIn('s')}` : ''}) h
         WHERE h.n % ((h.total + ${bind.whole(limit)} - 1) / ${bind.whole(limit)}) = 0 ORDER BY h.time`,
     );
   }
@@ -189,7 +192,7 @@ export class ReadPlans {
   }
 
   private health(): string {
-    return `h.kit_id, ${this.dialect.iso('h.time')} AS time, ${of('h', HEALTH_COLUMNS)}`;
+    return `h.kit_id, ${this.dialect.iso('h.time')} AS time, ${of('h', HEALTH_COLUMNS)}, ${isLate('h')} AS late`;
   }
 
   private track(): string {

@@ -66,8 +66,8 @@ export class StoreReads implements Reads {
     return (await this.run<RawHealth>(this.plans.latestPositions(since))).map(toHealth);
   }
 
-  async health(kitId: string, range: TimeRange, limit: number): Promise<HealthRow[]> {
-    return (await this.run<RawHealth>(this.plans.healthOf(kitId, range, limit))).map(toHealth);
+  async health(kitId: string, range: TimeRange, limit: number, isPlaced: boolean): Promise<HealthRow[]> {
+    return (await this.run<RawHealth>(this.plans.healthOf(kitId, range, limit, isPlaced))).map(toHealth);
   }
 
   things(filter: TrackFilter, limit: number, after: ThingKey | null): Promise<Thing[]> {
@@ -139,12 +139,12 @@ interface StoredKit extends Pick<Kit, 'name' | 'location' | 'source' | 'status'>
   readonly created_at: string;
 }
 
-type RawHealth = Raw<HealthRow, 'gps_fix'>;
+type RawHealth = Raw<HealthRow, 'gps_fix' | 'late'>;
 type RawTrack = Raw<TrackRow, 'extra' | 'late'>;
 type RawBucket = Omit<BucketRow, 'latency_ms'> & { readonly p50: number | null; readonly longest_ms: number };
 
 function toHealth(row: RawHealth): HealthRow {
-  return { ...row, gps_fix: row.gps_fix === null ? null : Boolean(row.gps_fix) };
+  return { ...row, gps_fix: row.gps_fix === null ? null : Boolean(row.gps_fix), late: Boolean(row.late) };
 }
 
 function toTrack(row: RawTrack): TrackRow {

@@ -104,7 +104,7 @@ export class KitBoard {
   private async gather(reads: Reads): Promise<Gathered> {
     const readMs = this.nowMs();
     const [kits, health, ledger] = await Promise.all([reads.kits(), reads.latestHealth(), reads.ledger()]);
-    const lost = health.filter(({ lat, lon }) => lat === null || lon === null);
+    const lost = health.filter((row) => !isPresent(row));
     const since = isoMicros(readMs * 1_000 - POSITION_US);
     const positions = lost.length === 0 ? [] : await reads.latestPositions(since);
     const byKit = (rows: readonly HealthRow[]): Map<string, HealthRow> => new Map(rows.map((row) => [row.kit_id, row]));
@@ -126,7 +126,8 @@ export class KitBoard {
       state: stateOf(kit, nowMs * 1_000),
       last_contact_at: lastSeenUs === null ? null : isoMicros(lastSeenUs),
       created_at: isoMicros(createdUs),
-      position: positionOf(latest) ?? positionOf(positions.get(kitId)),
+      // A replay moves nothing that is present.
+      position: positionOf(latest !== undefined && isPresent(latest) ? latest : (positions.get(kitId) ?? latest)),
       health: latest === undefined ? null : healthOf(latest),
       sink: said?.sink ?? null,
       ledger: ledger.get(kitId) ?? null,
@@ -145,12 +146,17 @@ function stateOf({ status, lastSeenUs }: KitRow, nowUs: number): Kit['state'] {
   return silentUs > STALE_US ? 'stale' : 'online';
 }
 
+/** It says where the kit is now. */
+function isPresent({ lat, lon, late }: HealthRow): boolean {
+  return lat !== null && lon !== null && !late;
+}
+
 function positionOf(row: HealthRow | undefined): Kit['position'] {
   if (row === undefined || row.lat === null || row.lon === null) return null;
   return { lat: row.lat, lon: row.lon, alt: row.alt, at: row.time };
 }
 
-export function healthOf({ kit_id: _, ...health }: HealthRow): NonNullable<Kit['health']> {
+function healthOf({ kit_id: _, late: __, ...health }: HealthRow): NonNullable<Kit['health']> {
   return health;
 }
 

@@ -8,7 +8,6 @@ import { removeAlone, removeWithData } from '../kit-removal.js';
 import { type Backend, readsOf, storeOf } from './backend.js';
 import type { Handlers } from './call.js';
 import { HttpError } from './http-error.js';
-import { healthOf } from './kit-board.js';
 import { DAY_US, rangeOf } from './time-range.js';
 
 type Names = 'kits' | 'kit' | 'kitHealth' | 'addKit' | 'testKit' | 'changeKit' | 'removeKit';
@@ -38,11 +37,15 @@ export function kitHandlers(backend: Backend): Handlers<Names> {
       return { ...(await board.list(reads ?? 'not open yet')), event_id };
     },
     kit: ({ kitId }) => kitOf(kitId),
-    kitHealth: async ({ kitId, query: { limit, ...asked } }) => {
+    kitHealth: async ({ kitId, query: { limit, placed, ...asked } }) => {
       const range = rangeOf(asked, DAY_US, Date.now() * 1_000);
-      const rows = await readsOf(backend).health(kitId, range, limit);
+      const rows = await readsOf(backend).health(kitId, range, limit, placed === 'true');
       const everyS = Math.round((range.toUs - range.fromUs) / 1e6 / Math.max(1, rows.length));
-      return { kit_id: kitId, points: rows.map(healthOf), step_s: rows.length * 2 > limit ? everyS : null };
+      return {
+        kit_id: kitId,
+        points: rows.map(({ kit_id: _, ...point }) => point),
+        step_s: rows.length * 2 > limit ? everyS : null,
+      };
     },
     addKit: async ({ body: { kit_id: kitId, api_url, name, location } }) => {
       await storeOf(backend).kits.put({

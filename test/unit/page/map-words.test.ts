@@ -86,21 +86,21 @@ describe('the paths of kits', () => {
       [30, 3],
       [20, 2],
     ] as const)
-      paths.add('k', at(s, lat));
+      paths.add('k', at(s, lat), false);
     assert.deepEqual(lats(paths), [1, 2, 3]);
   });
 
   test('of a kit that stands are one point, as new as its last word', () => {
     const paths = new KitPaths();
-    for (let s = 0; s < 50; s += 1) paths.add('k', at(s, 1 + (s % 2) / 1e6));
-    paths.add('k', { ...at(60, 9), lat: null });
+    for (let s = 0; s < 50; s += 1) paths.add('k', at(s, 1 + (s % 2) / 1e6), false);
+    paths.add('k', { ...at(60, 9), lat: null }, false);
     assert.equal(paths.of('k').length, 1);
     assert.equal(paths.of('k')[0]?.atMs, 49_000);
   });
 
   test('are bounded and forgotten, but for where it was last', () => {
     const paths = new KitPaths();
-    for (let s = 0; s < 500; s += 1) paths.add('k', at(s, s / 10));
+    for (let s = 0; s < 500; s += 1) paths.add('k', at(s, s / 10), false);
     assert.equal(paths.of('k').length, MAX_KIT_POINTS);
     paths.forgetBefore(498_000);
     assert.deepEqual(lats(paths), [49.8, 49.9]);
@@ -113,7 +113,7 @@ describe('the paths of kits', () => {
 
   test('say where a kit is when they are newer than the list of kits', () => {
     const paths = new KitPaths();
-    paths.add('k', at(100, 5));
+    paths.add('k', at(100, 5), false);
     const latOf = (s: number): number | undefined => {
       return marksOfNow([kit({ ...at(s, 4), alt: null, at: at(s, 4).time })], paths)[0]?.place.lat;
     };
@@ -121,9 +121,39 @@ describe('the paths of kits', () => {
     assert.deepEqual(marksOfNow([kit(null)], new KitPaths()), [], 'nobody knows where');
   });
 
+  test('never say that a kit is where a replay tells of, however new that is', () => {
+    const paths = new KitPaths();
+    const listed = kit({ ...at(50, 4), alt: null, at: at(50, 4).time });
+    const latNow = (): number | undefined => marksOfNow([listed], paths)[0]?.place.lat;
+    for (const s of [60, 61]) paths.add('k', at(s, s), true);
+    assert.equal(latNow(), 4, 'as it is listed, when nothing else is known');
+    paths.add('k', at(70, 5), false);
+    for (const s of [71, 72]) paths.add('k', at(s, s), true);
+    assert.equal(latNow(), 5);
+    assert.deepEqual(
+      paths.of('k').map(({ place, replay }) => [place.lat, replay]),
+      [
+        [60, true],
+        [61, true],
+        [5, false],
+        [71, true],
+        [72, true],
+      ],
+      'but they are in its trail',
+    );
+    assert.equal(marksOfThen([listed], paths, 73_000)[0]?.place.lat, 72, 'of the past it is the newest');
+  });
+
+  test('keep where it stands now, when a replay told of the same place', () => {
+    const paths = new KitPaths();
+    paths.add('k', at(60, 5), true);
+    paths.add('k', at(70, 5), false);
+    assert.equal(marksOfNow([kit({ ...at(50, 4), alt: null, at: at(50, 4).time })], paths)[0]?.place.lat, 5);
+  });
+
   test('say where it was in the past, faintly when it was silent', () => {
     const paths = new KitPaths();
-    paths.add('k', at(100, 5));
+    paths.add('k', at(100, 5), false);
     const now = kit({ lat: 9, lon: 9, alt: null, at: at(9_000, 9).time });
     const [mark] = marksOfThen([now], paths, 130_000);
     assert.deepEqual([mark?.place.lat, mark?.online], [5, true]);

@@ -1,21 +1,25 @@
 // What the map asks for a moment of the past, and what it makes of the answers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Api } from '../../../src/page/api.js';
 import { PastTracks } from '../../../src/page/map/past-tracks.js';
-import type { KitHealth } from '../../../src/schema/web/shapes.js';
+import type { KitHealthSeries } from '../../../src/schema/web/answers.js';
+
+type KitPoint = KitHealthSeries['points'][number];
 
 interface Asked {
   readonly from: number;
   readonly to: number;
   readonly limit: number;
+  readonly placed?: boolean;
 }
 
-const health = (ms: number, lat: number): KitHealth =>
-  ({ time: new Date(ms).toISOString(), lat, lon: 1 }) as unknown as KitHealth;
+const health = (ms: number, lat: number | null): KitPoint =>
+  ({ time: new Date(ms).toISOString(), lat, lon: lat === null ? null : 1, late: false }) as unknown as KitPoint;
 
 /** With nothing in the air. */
-function apiWith(kitHealth: (asked: Asked, signal: AbortSignal) => Promise<{ points: KitHealth[] }>): Api {
+function apiWith(kitHealth: (asked: Asked, signal: AbortSignal) => Promise<{ points: KitPoint[] }>): Api {
   return {
     tracks: async () => ({ tracks: [], next: null }),
     signals: async () => ({ signals: [], next: null }),
@@ -59,6 +63,43 @@ test('one that was silent then stands where it was last', async () => {
     tracks.goTo(NOW_MS, 60_000, ['k']);
   });
   assert.equal(past.kitPaths.of('k')[0]?.place.lat, 7);
+});
+
+test('one that did not know then where it was stands where it was last, and is as it was then', async () => {
+  const api = apiWith(async ({ placed, limit }) => {
+    const lost = health(NOW_MS - 1_000, null);
+    // The newest of all has no position either.
+    if (placed !== true) return { points: [lost].slice(0, limit) };
+    return { points: [health(NOW_MS - HOUR_MS, 7)] };
+  });
+  const past = await new Promise<PastTracks>((resolve) => {
+    const tracks: PastTracks = new PastTracks(api, () => resolve(tracks));
+    tracks.goTo(NOW_MS, 60_000, ['k']);
+  });
+  assert.deepEqual(
+    past.kitPaths.of('k').map(({ place }) => place.lat),
+    [7],
+  );
+  assert.equal(past.kitHealth.get('k')?.time, new Date(NOW_MS - 1_000).toISOString());
+});
+
+test('of many kits a few are asked for at a time', async () => {
+  let underWay = 0;
+  let most = 0;
+  const api = apiWith(async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await setImmediate();
+    underWay -= 1;
+    return { points: [health(NOW_MS - 1_000, 5)] };
+  });
+  const kitIds = Array.from({ length: 70 }, (_, i) => `k${i}`);
+  const past = await new Promise<PastTracks>((resolve) => {
+    const tracks: PastTracks = new PastTracks(api, () => resolve(tracks));
+    tracks.goTo(NOW_MS, 60_000, kitIds);
+  });
+  assert.equal(most, 4);
+  assert.ok(kitIds.every((kitId) => past.kitPaths.of(kitId).length === 1));
 });
 
 test('only where one stops is asked for, and who goes on is not shown what was asked before', async () => {

@@ -264,16 +264,52 @@ function readCases(build: Build): void {
         [OTHER, 12.5, null],
       ],
     );
-    for (const { kit_id: _, ...row } of latest) kitHealth.strict().parse(row);
+    for (const { kit_id: _, late: __, ...row } of latest) kitHealth.strict().parse(row);
     const [position] = await reads.latestPositions(isoMicros(T0_US));
     deepEqual([position?.kit_id, position?.lat], [KIT, 39 + 18]);
     deepEqual(await reads.latestPositions(isoMicros(T0_US + 19 * MINUTE_US)), []);
-    const series = await reads.health(KIT, ALL, 5);
+    const series = await reads.health(KIT, ALL, 5, false);
     deepEqual(
       series.map(({ cpu_percent }) => cpu_percent),
       [3, 7, 11, 15, 19],
     );
-    equal((await reads.health(KIT, ALL, 100)).length, 20);
+    equal((await reads.health(KIT, ALL, 100, false)).length, 20);
+    const placed = await reads.health(KIT, ALL, 1, true);
+    deepEqual(
+      placed.map(({ cpu_percent }) => cpu_percent),
+      [18],
+    );
+  });
+
+  test('health that a replay brought is late, and no position where another is known', async (t) => {
+    const standing = (offsetUs: number, lat: number, over: Partial<Observation> = {}): Observation => {
+      const timeUs = T0_US + offsetUs;
+      return system({ keyUs: timeUs, timeUs, columns: { lat, lon: -104 }, ...over });
+    };
+    const replay = { replay: true as const };
+    const reads = await readsOf(
+      t,
+      build,
+      ...numbered(KIT, standing(0, 39), standing(MINUTE_US, 40, replay), standing(2 * MINUTE_US, 41, replay)),
+      ...numbered(OTHER, standing(0, 42, replay), standing(MINUTE_US, 43, replay)),
+    );
+    const ofKit = await reads.health(KIT, ALL, 100, false);
+    deepEqual(
+      ofKit.map(({ lat, late }) => [lat, late]),
+      [
+        [39, false],
+        [40, true],
+        [41, true],
+      ],
+    );
+    const positions = await reads.latestPositions(isoMicros(T0_US - MINUTE_US));
+    deepEqual(
+      new Map(positions.map(({ kit_id, lat, late }) => [kit_id, [lat, late]])),
+      new Map([
+        [KIT, [39, false]],
+        [OTHER, [43, true]],
+      ]),
+    );
   });
 
   test('messages are counted by step, kit and kind', async (t) => {

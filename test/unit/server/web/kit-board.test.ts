@@ -34,6 +34,7 @@ function health(kitId: string, over: Partial<HealthRow> = {}): HealthRow {
     lon: -104,
     cpu_percent: 5,
     gps_fix: true,
+    late: false,
   };
   return { ...unknown, ...more, ...known, ...over };
 }
@@ -137,6 +138,14 @@ describe('a kit', () => {
     };
     assert.deepEqual(one?.ledger, sums);
     assert.equal(one?.sink?.version, '0.1.0');
+  });
+
+  test('a replay tells how it was, and does not move it', async () => {
+    const late = health('A', { lat: 37, late: true });
+    const { kits } = await shown({ kits: [kit('A')], health: [late], positions: [health('A', { lat: 38 })] });
+    assert.deepEqual([kits[0]?.position?.lat, kits[0]?.health?.lat], [38, 37]);
+    const alone = await shown({ kits: [kit('A')], health: [late] });
+    assert.equal(alone.kits[0]?.position?.lat, 37, 'nothing else is known');
   });
 
   test('without a fix stands where it stood last', async () => {
