@@ -46,8 +46,11 @@ const NOTE = 'clock';
 const OLDEST_MS = Date.UTC(2025, 0, 1);
 /** Less is how clocks are kept right, and how coarsely the time since the boot is known. */
 const STEP_MS = 2_000;
-/** The time since the boot is read in steps of 10 ms: what differs by less is not worth a commit at each poll. */
-const DRIFT_MS = 100;
+/**
+ * Under a unit with ProcSubset=pid libuv reads no /proc/uptime, and knows the time since the boot in whole seconds (its
+ * uv_uptime). What differs by no more is not worth a commit at each poll, and whoever reads it allows for STEP_MS.
+ */
+const DRIFT_MS = 1_500;
 const TOLERANCE_MS = CLOCK_TOLERANCE_S * 1_000;
 /** DragonSync renews its status every 30 s; an older one may be from before a step. */
 const FRESH_MS = 90_000;
