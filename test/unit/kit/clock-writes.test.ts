@@ -19,7 +19,7 @@ function commits(stepMs: number): number[] {
       },
       lastId: () => 0,
     },
-    isProven: () => true,
+    witness: () => 'ntp',
     onKnown: () => {},
     log: new MemoryLog(),
     now: () => Date.UTC(2026, 10, 23) + uptimeMs + aheadMs,
