@@ -12,7 +12,7 @@ import type { Spool, SpoolRow } from '../spool/spool.js';
 import type { ClockWitness } from './clock-proof.js';
 
 export interface KitClockOptions {
-  readonly spool: Pick<Spool, 'note' | 'setNote' | 'lastId'>;
+  readonly spool: Pick<Spool, 'note' | 'setNote' | 'lastId' | 'currentEpoch'>;
   /** Who but GPS time says that the clock is right (clock-proof.ts). */
   readonly witness: () => ClockWitness | null;
   /** Rows that waited may be sent. */
@@ -40,6 +40,8 @@ interface Stretch {
   readonly waitUntilMs: number;
   /** By 'hardware', or by 'nobody' after it was waited for in vain, it was sent as it was: GPS time and NTP know better. */
   knownBy: 'gps' | ClockWitness | 'nobody';
+  /** In which its rows were taken: one for each process. */
+  epochs: readonly string[];
 }
 
 const NOTE = 'clock';
@@ -57,12 +59,16 @@ const TOLERANCE_MS = CLOCK_TOLERANCE_S * 1_000;
 const FRESH_MS = 90_000;
 const WAIT_MS = 600_000;
 const MAX_STRETCHES = 100;
+/** As many as a server remembers of a kit. */
+const MAX_EPOCHS = 20;
 
 export class KitClock {
   /** When the machine was really booted, by GPS time. */
   private gpsBootedMs: number | null = null;
   /** What messages lacked that left as they were. */
   private uncorrectedMs = 0;
+  /** The epochs of those messages. */
+  uncorrectedEpochs: readonly string[] = [];
   /** Each reading is shown again for a while, and is old by then. */
   private readGpsMs = 0;
   /** Of the last stretch, as it was written down. */
@@ -128,6 +134,7 @@ export class KitClock {
   /** Before rows are accepted, and every few seconds: by which clock they are taken. */
   look(): void {
     const before = this.withoutDrift();
+    this.noteEpoch();
     const uptimeMs = this.uptimeMs();
     const bootedMs = this.now() - uptimeMs;
     const knownBy = this.knownBy(bootedMs);
@@ -147,6 +154,13 @@ export class KitClock {
     if (this.withoutDrift() !== before || Math.abs(this.bootedByLast - this.savedBootedMs) >= DRIFT_MS) this.save();
   }
 
+  /** What was taken since the last look was taken by the clock of then. */
+  private noteEpoch(): void {
+    const [last, epoch] = [this.ownLast(), this.options.spool.currentEpoch()];
+    if (last === undefined || epoch === null || last.epochs.includes(epoch)) return;
+    last.epochs = [...last.epochs, epoch].slice(-MAX_EPOCHS);
+  }
+
   private withoutDrift(): string {
     return JSON.stringify(this.stretches.map(({ bootedMs: _, ...one }) => one));
   }
@@ -164,7 +178,8 @@ export class KitClock {
     if (this.stretches.at(-1)?.fromId === fromId) this.stretches.pop();
     // One that can't be right is never sent as it is before its time; one that may be, 10 minutes after the boot.
     const waitUntilMs = this.mayBeRight ? WAIT_MS : uptimeMs + WAIT_MS;
-    this.stretches.push({ fromId, bootId: this.bootId, ...known, beganMs: bootedMs + uptimeMs, waitUntilMs });
+    const began = { beganMs: bootedMs + uptimeMs, waitUntilMs, epochs: [] };
+    this.stretches.push({ fromId, bootId: this.bootId, ...known, ...began });
     if (this.stretches.length > MAX_STRETCHES) this.stretches.shift();
     this.losePatience(uptimeMs);
     if (this.isWaiting(fromId)) {
@@ -236,7 +251,10 @@ export class KitClock {
       const wasSent = one.offsetMs !== null;
       if (one.bootId !== this.bootId || isSure(one) || (wasSent && by === 'hardware')) continue;
       const offsetMs = significant(bootedMs - one.bootedMs, 0);
-      if (wasSent) this.uncorrectedMs = offsetMs;
+      if (wasSent) {
+        this.uncorrectedMs = offsetMs;
+        this.uncorrectedEpochs = [...new Set([...this.uncorrectedEpochs, ...one.epochs])];
+      }
       isNews ||= offsetMs !== one.offsetMs;
       one.offsetMs = offsetMs;
       one.knownBy = by;
@@ -311,7 +329,7 @@ function significant(offsetMs: number, before: number): number {
 function readStretches(note: string | null): Stretch[] {
   const found = note === null ? [] : parseJson(note);
   const stretches = Array.isArray(found) ? (found.filter(isObject) as unknown as Stretch[]) : [];
-  return stretches.map((one) => ({ ...one, bootId: withoutDashes(String(one.bootId)) }));
+  return stretches.map((one) => ({ ...one, bootId: withoutDashes(String(one.bootId)), epochs: one.epochs ?? [] }));
 }
 
 /** The service manager writes it without them, the kernel with, and older notes too. */

@@ -18,6 +18,7 @@ function commits(stepMs: number): number[] {
         writes += 1;
       },
       lastId: () => 0,
+      currentEpoch: () => null,
     },
     witness: () => 'ntp',
     onKnown: () => {},

@@ -78,6 +78,18 @@ describe('a kit that boots in 1970', () => {
     assert.equal(kit.clock.offsetS, -2.5);
   });
 
+  test('names the epochs of all that left uncorrected, also of a process before', () => {
+    const kit = new TestClock(wrongMs);
+    kit.accept();
+    kit.epoch = '0000000100000001';
+    kit.wait(600_000).restart();
+    kit.epoch = null;
+    kit.accept();
+    kit.epoch = '0000000200000001';
+    kit.gps().wait(1_000);
+    assert.deepEqual(kit.clock.uncorrectedEpochs, ['0000000100000001', '0000000200000001']);
+  });
+
   test('goes on waiting after a restart, and not after another boot, when nobody can know it any more', () => {
     const kit = new TestClock(wrongMs);
     const row = kit.accept();

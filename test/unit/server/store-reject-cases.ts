@@ -160,6 +160,10 @@ export function rejectCases(build: Build): void {
     equal(await store.rejects.clockOffsetS(KIT, EPOCH), T0_US / 1e6 - rawS);
     equal((await again(store, found)).outcome, 'stored');
     equal((await again(store, other)).reason, 'time', 'another kit has another clock');
+    await store.commit(
+      whole({ reports: [{ ...later, n: 9, opening: 'r', clockOffsetS: 77, clockOffsetEpochs: [EPOCH] }] }),
+    );
+    equal(await store.rejects.clockOffsetS(KIT, EPOCH), 77, 'of an earlier process of the same boot');
     const [row] = await harness.rows('drones');
     deepEqual([row?.['time'], Number(row?.['observed_raw'])], [T0_US, rawS * 1e6]);
   });
