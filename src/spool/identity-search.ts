@@ -58,7 +58,7 @@ export class IdentitySearch {
   }
 
   /** Where the rows of an epoch are that have one of these seqs; nowhere when `fromId` is above `uptoId`. */
-  spanOf(c: number, epoch: string, first: number, last: number): IdSpan {
+  private spanOf(c: number, epoch: string, first: number, last: number): IdSpan {
     return { fromId: this.idOf(c, epoch, first), uptoId: this.idOf(c, epoch, last + 1) - 1 };
   }
 
