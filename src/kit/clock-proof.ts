@@ -17,41 +17,59 @@ export interface ClockProofOptions {
   readonly monotonicMs?: () => number;
 }
 
+/** NTP knows. A hardware clock only went on from what it was set to: hours wrong, or local time. */
+export type ClockWitness = 'ntp' | 'hardware';
+
 /** A process each time, on a machine that may never hear of NTP. */
 const ASK_EVERY_MS = 30_000;
+/** While nothing waits for the answer. */
+const ASK_RARELY_MS = 600_000;
 const ANSWER_WITHIN_MS = 5_000;
 
 export class ClockProof {
   private isSynchronized = false;
+  private hardwareAgreed = false;
   private askedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ClockProofOptions = {}) {}
 
-  /** Whether anybody says so now. The kernel's answer comes later, and is told by the next call. */
-  holds(): boolean {
+  /** Who says so now. The kernel's answer comes later, and is told by the next call. */
+  witness(): ClockWitness | null {
     const { synchronizedFile = '/run/systemd/timesync/synchronized' } = this.options;
-    if (this.isSynchronized || existsSync(synchronizedFile) || this.hardwareAgrees()) return true;
-    this.ask();
-    return false;
+    if (this.isSynchronized || existsSync(synchronizedFile)) return 'ntp';
+    this.hardwareAgreed ||= this.hardwareAgrees();
+    this.ask(this.hardwareAgreed ? ASK_RARELY_MS : ASK_EVERY_MS);
+    return this.hardwareAgreed ? 'hardware' : null;
   }
 
   private hardwareAgrees(): boolean {
     const { now = Date.now, hardwareClocks = '/sys/class/rtc' } = this.options;
     // Without such a folder it is a virtual machine, whose host tells it the time.
     if (!existsSync(hardwareClocks)) return true;
-    return readdirSync(hardwareClocks).some((name) => {
+    return namesIn(hardwareClocks).some((name) => {
       const s = secondsOf(join(hardwareClocks, name, 'since_epoch'));
       return Math.abs(s - now() / 1_000) < CLOCK_TOLERANCE_S;
     });
   }
 
-  private ask(): void {
+  private ask(everyMs: number): void {
     const { askKernel = askTimedated, monotonicMs = () => performance.now() } = this.options;
-    if (monotonicMs() - this.askedAtMs < ASK_EVERY_MS) return;
+    if (monotonicMs() - this.askedAtMs < everyMs) return;
     this.askedAtMs = monotonicMs();
-    void askKernel().then((answer) => {
-      this.isSynchronized ||= answer;
-    });
+    askKernel().then(
+      (answer) => {
+        this.isSynchronized ||= answer;
+      },
+      () => {}, // it can't be asked: no answer
+    );
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

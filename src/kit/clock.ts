@@ -9,11 +9,12 @@ import type { Logger } from '../base/log.js';
 import { gpsReading } from '../dragonsync/gps-time.js';
 import { CLOCK_TOLERANCE_S } from '../schema/clock-offset.js';
 import type { Spool, SpoolRow } from '../spool/spool.js';
+import type { ClockWitness } from './clock-proof.js';
 
 export interface KitClockOptions {
-  readonly spool: Pick<Spool, 'note' | 'setNote' | 'lastId'>;
-  /** Whether anything but GPS time says that the clock is right (clock-proof.ts). */
-  readonly isProven: () => boolean;
+  readonly spool: Pick<Spool, 'note' | 'setNote' | 'lastId' | 'currentEpoch'>;
+  /** Who but GPS time says that the clock is right (clock-proof.ts). */
+  readonly witness: () => ClockWitness | null;
   /** Rows that waited may be sent. */
   readonly onKnown: () => void;
   readonly log: Logger;
@@ -34,11 +35,13 @@ interface Stretch {
   /** To be added to its times; null while that is waited for. */
   offsetMs: number | null;
   /** When it began, by that clock. */
-  readonly beganMs: number;
+  beganMs: number;
   /** Until when, in milliseconds since the boot. */
   readonly waitUntilMs: number;
-  /** It was waited for in vain: what has been sent was sent as it was. */
-  gaveUp: boolean;
+  /** By 'hardware', or by 'nobody' after it was waited for in vain, it was sent as it was: GPS time and NTP know better. */
+  knownBy: 'gps' | ClockWitness | 'nobody';
+  /** In which its rows were taken: one for each process. */
+  epochs: readonly string[];
 }
 
 const NOTE = 'clock';
@@ -46,21 +49,26 @@ const NOTE = 'clock';
 const OLDEST_MS = Date.UTC(2025, 0, 1);
 /** Less is how clocks are kept right, and how coarsely the time since the boot is known. */
 const STEP_MS = 2_000;
-/** The time since the boot is read in steps of 10 ms: what differs by less is not worth a commit at each poll. */
-const DRIFT_MS = 100;
+/**
+ * Under a unit with ProcSubset=pid libuv reads no /proc/uptime, and knows the time since the boot in whole seconds (its
+ * uv_uptime). What differs by no more is not worth a commit at each poll, and whoever reads it allows for STEP_MS.
+ */
+const DRIFT_MS = 1_500;
 const TOLERANCE_MS = CLOCK_TOLERANCE_S * 1_000;
 /** DragonSync renews its status every 30 s; an older one may be from before a step. */
 const FRESH_MS = 90_000;
 const WAIT_MS = 600_000;
 const MAX_STRETCHES = 100;
+/** As many as a server remembers of a kit. */
+const MAX_EPOCHS = 20;
 
 export class KitClock {
   /** When the machine was really booted, by GPS time. */
   private gpsBootedMs: number | null = null;
-  /** In this boot it was found that the clock is right: from then on it is, until GPS time says otherwise. */
-  private isTrusted = false;
   /** What messages lacked that left as they were. */
   private uncorrectedMs = 0;
+  /** The epochs of those messages. */
+  uncorrectedEpochs: readonly string[] = [];
   /** Each reading is shown again for a while, and is old by then. */
   private readGpsMs = 0;
   /** Of the last stretch, as it was written down. */
@@ -73,19 +81,13 @@ export class KitClock {
   constructor(private readonly options: KitClockOptions) {
     this.now = options.now ?? Date.now;
     this.uptimeMs = options.uptimeMs ?? (() => uptime() * 1_000);
-    this.bootId = options.bootId ?? bootId();
+    this.bootId = withoutDashes(options.bootId ?? bootId());
     this.stretches = readStretches(options.spool.note(NOTE));
     this.savedBootedMs = this.bootedByLast;
     for (const one of this.stretches) if (one.bootId !== this.bootId) giveUp(one);
-    this.recall();
-  }
-
-  /** What a process before this one has found out in this boot. */
-  private recall(): void {
+    // What a process before this one has found out in this boot.
     const last = this.ownLast();
-    if (last === undefined || last.offsetMs === null || last.gaveUp) return;
-    if (last.offsetMs === 0) this.isTrusted = true;
-    else this.gpsBootedMs = last.bootedMs + last.offsetMs;
+    if (last?.knownBy === 'gps' && last.offsetMs) this.gpsBootedMs = last.bootedMs + last.offsetMs;
   }
 
   /** GPS time less the clock as it is now, in seconds; null while there was no GPS time. */
@@ -132,22 +134,31 @@ export class KitClock {
   /** Before rows are accepted, and every few seconds: by which clock they are taken. */
   look(): void {
     const before = this.withoutDrift();
+    this.noteEpoch();
     const uptimeMs = this.uptimeMs();
     const bootedMs = this.now() - uptimeMs;
-    const truth = this.truth(bootedMs);
-    if (truth !== null) this.resolve(truth);
+    const knownBy = this.knownBy(bootedMs);
+    if (knownBy !== 'nobody') this.resolve(this.gpsBootedMs ?? bootedMs, knownBy);
+    if (isSure({ knownBy })) this.forgetTheFuture((this.gpsBootedMs ?? bootedMs) + uptimeMs);
     this.losePatience(uptimeMs);
     const last = this.ownLast();
-    const offsetMs = this.offsetNow(bootedMs);
+    const offsetMs = knownBy === 'nobody' ? null : this.offsetNow(bootedMs);
     if (offsetMs === null) {
       const isSame = last !== undefined && Math.abs(last.bootedMs - bootedMs) < STEP_MS;
-      if (!isSame) this.begin({ bootedMs, offsetMs, uptimeMs });
-    } else if (last !== undefined && !last.gaveUp && last.offsetMs === offsetMs) {
+      if (!isSame) this.begin({ bootedMs, offsetMs, knownBy, uptimeMs });
+    } else if (last?.offsetMs === offsetMs) {
       last.bootedMs = bootedMs; // it drifts, within what is tolerated
     } else {
-      this.begin({ bootedMs, offsetMs, uptimeMs });
+      this.begin({ bootedMs, offsetMs, knownBy, uptimeMs });
     }
     if (this.withoutDrift() !== before || Math.abs(this.bootedByLast - this.savedBootedMs) >= DRIFT_MS) this.save();
+  }
+
+  /** What was taken since the last look was taken by the clock of then. */
+  private noteEpoch(): void {
+    const [last, epoch] = [this.ownLast(), this.options.spool.currentEpoch()];
+    if (last === undefined || epoch === null || last.epochs.includes(epoch)) return;
+    last.epochs = [...last.epochs, epoch].slice(-MAX_EPOCHS);
   }
 
   private withoutDrift(): string {
@@ -158,16 +169,17 @@ export class KitClock {
     return this.stretches.at(-1)?.bootedMs ?? 0;
   }
 
-  private begin(clock: { bootedMs: number; offsetMs: number | null; uptimeMs: number }): void {
-    const { bootedMs, offsetMs, uptimeMs } = clock;
+  private begin(clock: Pick<Stretch, 'bootedMs' | 'offsetMs' | 'knownBy'> & { uptimeMs: number }): void {
+    const { uptimeMs, ...known } = clock;
+    const { bootedMs, offsetMs } = known;
     const { spool, log } = this.options;
     const fromId = spool.lastId() + 1;
     // Nothing was taken by the one before.
     if (this.stretches.at(-1)?.fromId === fromId) this.stretches.pop();
     // One that can't be right is never sent as it is before its time; one that may be, 10 minutes after the boot.
     const waitUntilMs = this.mayBeRight ? WAIT_MS : uptimeMs + WAIT_MS;
-    const one = { fromId, bootId: this.bootId, bootedMs, offsetMs, beganMs: bootedMs + uptimeMs, waitUntilMs };
-    this.stretches.push({ ...one, gaveUp: false });
+    const began = { beganMs: bootedMs + uptimeMs, waitUntilMs, epochs: [] };
+    this.stretches.push({ fromId, bootId: this.bootId, ...known, ...began });
     if (this.stretches.length > MAX_STRETCHES) this.stretches.shift();
     this.losePatience(uptimeMs);
     if (this.isWaiting(fromId)) {
@@ -191,46 +203,61 @@ export class KitClock {
     return this.now() >= OLDEST_MS;
   }
 
-  /** Null when nothing but the clock's own word says how far it is off. */
-  private offsetNow(bootedMs: number): number | null {
-    if (this.gpsBootedMs !== null) return significant(this.gpsBootedMs - bootedMs, this.ownLast()?.offsetMs ?? 0);
-    return this.mayBeRight && this.isTrusted ? 0 : null;
+  private offsetNow(bootedMs: number): number {
+    return this.gpsBootedMs === null ? 0 : significant(this.gpsBootedMs - bootedMs, this.ownLast()?.offsetMs ?? 0);
   }
 
-  /** When the machine was really booted; null when nothing but the clock's own word says so. */
-  private truth(bootedMs: number): number | null {
-    if (this.gpsBootedMs !== null) return this.gpsBootedMs;
-    if (!this.mayBeRight) return null;
-    this.isTrusted ||= this.wasSet(bootedMs) || this.isProven();
-    return this.isTrusted ? bootedMs : null;
+  /** Who says how far the clock is off now; nobody, when that is the clock's own word alone. */
+  private knownBy(bootedMs: number): Stretch['knownBy'] {
+    if (this.gpsBootedMs !== null) return 'gps';
+    if (!this.mayBeRight) return 'nobody';
+    if (this.isTrusted || this.wasSet(bootedMs)) return 'ntp';
+    const last = this.ownLast();
+    // After it was waited for in vain nobody is asked any more: then it takes GPS time, or a clock that is set.
+    if (last?.knownBy === 'nobody' && last.offsetMs !== null) return 'nobody';
+    const witness = this.options.witness();
+    if (witness === 'ntp' || last?.knownBy === 'hardware') return witness ?? 'hardware';
+    return witness === null || this.isInThePast ? 'nobody' : witness;
   }
 
-  /** After it was waited for in vain nobody is asked any more: then it takes GPS time, or a clock that is set. */
-  private isProven(): boolean {
-    return this.ownLast()?.gaveUp !== true && !this.isInThePast && this.options.isProven();
+  /** In this boot it was found that the clock is right: from then on it is, until GPS time says otherwise. */
+  private get isTrusted(): boolean {
+    return this.stretches.some((one) => one.bootId === this.bootId && isSure(one));
   }
 
-  /** While nobody knew whether it is right: whoever set it knew better. */
+  /** While nobody knew for sure whether it is right: whoever set it knew better. */
   private wasSet(bootedMs: number): boolean {
     const last = this.ownLast();
-    if (last === undefined || !(last.offsetMs === null || last.gaveUp)) return false;
-    return Math.abs(last.bootedMs - bootedMs) >= TOLERANCE_MS;
+    return last !== undefined && !isSure(last) && Math.abs(last.bootedMs - bootedMs) >= TOLERANCE_MS;
   }
 
-  /** A boot before this one began later than it is now. */
+  /** A boot before this one began later than it is now: so a hardware clock may have stood still since. */
   private get isInThePast(): boolean {
     const now = this.now();
     return this.stretches.some((one) => one.bootId !== this.bootId && one.beganMs + (one.offsetMs ?? 0) > now);
   }
 
-  private resolve(bootedMs: number): void {
+  /** By a clock that was in the future then: no later boot is to be doubted for that. */
+  private forgetTheFuture(trueMs: number): void {
+    for (const one of this.stretches) {
+      const latestMs = trueMs - (one.offsetMs ?? 0);
+      if (one.bootId !== this.bootId && one.beganMs > latestMs) one.beganMs = latestMs;
+    }
+  }
+
+  private resolve(bootedMs: number, by: Stretch['knownBy']): void {
     let isNews = false;
     for (const one of this.stretches) {
-      if (one.bootId !== this.bootId || (one.offsetMs !== null && !one.gaveUp)) continue;
-      one.offsetMs = significant(bootedMs - one.bootedMs, 0);
-      if (one.gaveUp) this.uncorrectedMs = one.offsetMs;
-      one.gaveUp = false;
-      isNews = true;
+      const wasSent = one.offsetMs !== null;
+      if (one.bootId !== this.bootId || isSure(one) || (wasSent && by === 'hardware')) continue;
+      const offsetMs = significant(bootedMs - one.bootedMs, 0);
+      if (wasSent) {
+        this.uncorrectedMs = offsetMs;
+        this.uncorrectedEpochs = [...new Set([...this.uncorrectedEpochs, ...one.epochs])];
+      }
+      isNews ||= offsetMs !== one.offsetMs;
+      one.offsetMs = offsetMs;
+      one.knownBy = by;
     }
     if (!isNews) return;
     this.options.log.info('it is known by now whether the clock is right: what waited is sent');
@@ -285,9 +312,12 @@ function offsetIn(stretches: readonly Stretch[], row: Pick<SpoolRow, 'id' | 'acc
 }
 
 function giveUp(one: Stretch): void {
-  if (one.offsetMs !== null) return;
-  one.offsetMs = 0;
-  one.gaveUp = true;
+  one.offsetMs ??= 0;
+}
+
+/** A hardware clock may be hours wrong, or in local time, and the machine's clock with it. */
+function isSure({ knownBy }: Pick<Stretch, 'knownBy'>): boolean {
+  return knownBy === 'gps' || knownBy === 'ntp';
 }
 
 /** A clock within the tolerance is right; and one that is off stays off by as much until that changes beyond it. */
@@ -298,5 +328,11 @@ function significant(offsetMs: number, before: number): number {
 
 function readStretches(note: string | null): Stretch[] {
   const found = note === null ? [] : parseJson(note);
-  return Array.isArray(found) ? (found.filter(isObject) as unknown as Stretch[]) : [];
+  const stretches = Array.isArray(found) ? (found.filter(isObject) as unknown as Stretch[]) : [];
+  return stretches.map((one) => ({ ...one, bootId: withoutDashes(String(one.bootId)), epochs: one.epochs ?? [] }));
+}
+
+/** The service manager writes it without them, the kernel with, and older notes too. */
+function withoutDashes(id: string): string {
+  return id.replaceAll('-', '');
 }

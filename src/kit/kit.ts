@@ -97,7 +97,7 @@ export class Kit implements Part {
     const { spool, log, source, pollMs, topics, qos, delivery, wires, drainRateKbps } = options;
     this.values = new LastValues(log);
     const proof = new ClockProof();
-    this.clock = new KitClock({ spool, isProven: () => proof.holds(), onKnown: () => this.publisher.wake(), log });
+    this.clock = new KitClock({ spool, witness: () => proof.witness(), onKnown: () => this.publisher.wake(), log });
     this.identity = new Identity({ spool, configured: options.kitId, kitIdFile: options.kitIdFile, log });
     this.intake = new Intake({ spool, aircraftIntervalMs: options.aircraftIntervalMs, log });
     this.reporter = new StatusReporter({

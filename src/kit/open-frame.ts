@@ -41,7 +41,9 @@ export class OpenFrame {
     this.timer ??= setTimeout(() => this.beDue(), this.waitMs);
   }
 
+  /** An empty one has nothing to wait. */
   beDue(): void {
+    if (this.size === 0) return;
     this.isDue = true;
     this.onDue();
   }

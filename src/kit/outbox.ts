@@ -64,15 +64,21 @@ export class Outbox {
     return this.inFlight.size === 0 && this.frame.size === 0;
   }
 
-  /** Of a frame that did not fit one packet: it goes before anything else does. */
-  get hasRest(): boolean {
+  /** Of a frame that did not fit one packet. */
+  private get hasRest(): boolean {
     return this.frame.fitting !== null;
   }
 
+  /** Before anything else goes, however much there is: a rest, or a frame that has waited for long enough. */
+  get isFrameNext(): boolean {
+    return this.hasRest || this.frame.isDue;
+  }
+
+  /** When nothing else goes. */
   get isFrameDue(): boolean {
-    const { size, isDue, replays } = this.frame;
+    const { size, replays } = this.frame;
     // What is of the backlog waits for nothing but the frame before it: meanwhile it may become a fuller one.
-    return size > 0 && (isDue || this.hasRest || (replays > 0 && this.backlogFrames === 0));
+    return size > 0 && (this.isFrameNext || (replays > 0 && this.backlogFrames === 0));
   }
 
   /** False when something is out and the broker has said nothing of anything since the last call. */

@@ -106,7 +106,7 @@ export class PublishSession {
     const { outbox, pace } = this;
     const carriers = { live: this.carrier, replay: this.replayCarrier };
     while (this.maySend) {
-      const next = outbox.hasRest ? null : this.next(carriers);
+      const next = outbox.isFrameNext ? null : this.next(carriers);
       if (next !== null) {
         const carrier = next.replay ? carriers.replay : carriers.live;
         if (!next.replay && carrier === 'topic') pace.liveSent();

@@ -11,7 +11,7 @@ export interface StatusInputs {
   readonly n: number;
   readonly kitId: string;
   readonly nowMs: number;
-  readonly clock: Pick<KitClock, 'offsetS' | 'uncorrectedS' | 'waitsForS'>;
+  readonly clock: Pick<KitClock, 'offsetS' | 'uncorrectedS' | 'uncorrectedEpochs' | 'waitsForS'>;
   readonly resent: number;
   readonly refused: number;
   readonly link: KitStatus['link'];
@@ -28,6 +28,7 @@ export type KitCondition = Pick<
   | 'time'
   | 'clock_offset_s'
   | 'uncorrected_offset_s'
+  | 'uncorrected_epochs'
   | 'clock_waits_s'
   | 'opening'
   | 'n'
@@ -56,10 +57,10 @@ export function buildCondition(spool: Pick<Spool, 'counts'>, inputs: StatusInput
   };
 }
 
-function clockOf({ offsetS, uncorrectedS, waitsForS }: StatusInputs['clock']) {
+function clockOf({ offsetS, uncorrectedS, uncorrectedEpochs, waitsForS }: StatusInputs['clock']) {
   return {
     clock_offset_s: offsetS,
-    ...(uncorrectedS === 0 ? {} : { uncorrected_offset_s: uncorrectedS }),
+    ...(uncorrectedS === 0 ? {} : { uncorrected_offset_s: uncorrectedS, uncorrected_epochs: [...uncorrectedEpochs] }),
     ...(waitsForS === 0 ? {} : { clock_waits_s: waitsForS }),
   };
 }

@@ -17,6 +17,8 @@ export const kitStatus = z.looseObject({
   clock_offset_s: z.number().nullable(),
   /** What the times of messages lacked that left before the clock was known; absent when none did. */
   uncorrected_offset_s: z.number().optional(),
+  /** The epochs of those messages, also of processes before this one. */
+  uncorrected_epochs: z.array(epoch).optional(),
   /** For so long at most messages wait to know the clock; absent when none do. */
   clock_waits_s: z.number().optional(),
   /** Random, per opening of the spool; with `n`, which rises by one, it tells a newer status from an older one. */

@@ -93,11 +93,13 @@ async function withClockPutRight(
   const message = offsetS === null ? null : parseJson(payload.toString());
   const corrected = isObject(message) ? withClockOffset(message, offsetS ?? 0) : null;
   if (corrected === null) return null;
-  const sink = {
-    ...(isObject(corrected.message['sink']) ? corrected.message['sink'] : {}),
-    observed_raw: corrected.observedRaw,
-  };
-  const text = JSON.stringify({ ...corrected.message, ...(isObject(corrected.message['sink']) ? { sink } : {}) });
+  const { sink } = corrected.message;
+  // Its kit has put it right already.
+  if (isObject(sink) && sink['observed_raw'] !== undefined) return null;
+  const text = JSON.stringify({
+    ...corrected.message,
+    ...(isObject(sink) ? { sink: { ...sink, observed_raw: corrected.observedRaw } } : {}),
+  });
   const batch = decoder.decode({ topic, payload: Buffer.from(text), receivedUs, nowUs });
   return batch.rejects.length === 0 ? batch : null;
 }

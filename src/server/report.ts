@@ -21,7 +21,9 @@ export function toReport(status: KitStatus): KitReport {
   return {
     ...report,
     ...(link.tls_insecure === true ? { insecure: true as const } : {}),
-    ...(Math.abs(clockOffsetS) >= CLOCK_TOLERANCE_S ? { clockOffsetS } : {}),
+    ...(Math.abs(clockOffsetS) >= CLOCK_TOLERANCE_S
+      ? { clockOffsetS, clockOffsetEpochs: status.uncorrected_epochs ?? [] }
+      : {}),
     ...(receivers === undefined ? {} : { receivers: Object.entries(receivers).map(toReceiver) }),
     ...(Number.isNaN(endsAtMs) ? {} : { certificateEndsAtMs: endsAtMs }),
   };

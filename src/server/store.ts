@@ -114,6 +114,8 @@ export interface KitReport {
   readonly status?: KitStatus;
   /** By so many seconds the kit's clock is behind, which is more than any that is kept right. */
   readonly clockOffsetS?: number;
+  /** In these epochs, besides the newest. */
+  readonly clockOffsetEpochs?: readonly string[];
   /** Of its own certificate, in milliseconds since 1970. */
   readonly certificateEndsAtMs?: number;
   /** Of all its radios, where it knows of them. */

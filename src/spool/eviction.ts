@@ -35,8 +35,7 @@ export class Eviction {
     for (const c of this.classes) {
       const range = this.handedOver.oldest(c);
       if (range === undefined) continue;
-      const { fromId, uptoId } = this.search.spanOf(c, range.epoch, range.first, range.last);
-      const rows = this.statements.all<Place>(plans.rowsBetween(c), fromId, uptoId, limit);
+      const rows = this.search.rowsOf(c, range.epoch, range.first, range.last, limit);
       return this.evict(rows.map((row) => ({ ...row, class: c, aside: 0 })));
     }
     switch (this.policy) {

@@ -1,6 +1,8 @@
 // Finds rows by (epoch, seq). There is no index of it, as each row would be written to that too, and be taken out of it
 // again: within a class ids rise with (epoch, seq), so a place is found as in any sorted list.
+import { SpoolError } from '../base/errors.js';
 import * as plans from './plans.js';
+import { DAMAGED_HINT } from './spool-problems.js';
 import type { Statements } from './statements.js';
 
 /** Above every id. */
@@ -56,8 +58,25 @@ export class IdentitySearch {
   }
 
   /** Where the rows of an epoch are that have one of these seqs; nowhere when `fromId` is above `uptoId`. */
-  spanOf(c: number, epoch: string, first: number, last: number): IdSpan {
+  private spanOf(c: number, epoch: string, first: number, last: number): IdSpan {
     return { fromId: this.idOf(c, epoch, first), uptoId: this.idOf(c, epoch, last + 1) - 1 };
+  }
+
+  /**
+   * The first rows of an epoch that have one of these seqs, at most `limit`, for whoever deletes them.
+   *
+   * @throws SpoolError with the code `corrupt` when others lie between them: the search has then led anywhere.
+   */
+  rowsOf(c: number, epoch: string, first: number, last: number, limit: number): Place[] {
+    const { fromId, uptoId } = this.spanOf(c, epoch, first, last);
+    const rows = this.statements.all<Place>(plans.rowsBetween(c), fromId, uptoId, limit);
+    const stranger = rows.find((row) => row.epoch !== epoch || row.seq < first || row.seq > last);
+    if (stranger === undefined) return rows;
+    const { epoch: e, seq, id } = stranger;
+    throw new SpoolError(`row ${id} of class ${c} is ${e}/${seq}, among ${epoch}/${first} to ${last}`, {
+      code: 'corrupt',
+      hint: DAMAGED_HINT,
+    });
   }
 
   /** The first row of each epoch that has any. */

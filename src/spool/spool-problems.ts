@@ -2,6 +2,8 @@
 import { SpoolError } from '../base/errors.js';
 import { explainSqlite } from '../base/sqlite.js';
 
+export const DAMAGED_HINT = 'start dragonsink kit again: it keeps the file aside and begins a new one';
+
 /** @throws SpoolError for whatever SQLite or the file system throws. */
 export function explained<T>(path: string, work: () => T): T {
   try {
@@ -15,7 +17,7 @@ export function explained<T>(path: string, work: () => T): T {
     }
     const { code, message, hint } = explainSqlite(path, thrown);
     const retryable = code === 'full' || code === 'busy';
-    const said = code === 'corrupt' ? 'start dragonsink kit again: it keeps the file aside and begins a new one' : hint;
+    const said = code === 'corrupt' ? DAMAGED_HINT : hint;
     throw new SpoolError(`spool ${message}`, { code, hint: said, retryable, cause: thrown });
   }
 }

@@ -234,8 +234,7 @@ export class SqliteSpool implements Spool {
 
   /** Within a transaction: deletes at most `limit` of the rows with these seqs; returns their ids. */
   private deleteRange(c: number, epoch: string, first: number, last: number, limit: number): number[] {
-    const { fromId, uptoId } = this.search.spanOf(c, epoch, first, last);
-    const rows = this.statements.all<Place>(plans.rowsBetween(c), fromId, uptoId, limit);
+    const rows = this.search.rowsOf(c, epoch, first, last, limit);
     const [begin, end] = [rows[0], rows.at(-1)];
     if (begin === undefined || end === undefined) return [];
     if (this.search.isAll(c, begin.id, end.id)) this.statements.run(plans.deleteAll(c));

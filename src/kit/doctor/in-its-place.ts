@@ -59,7 +59,7 @@ function serverOf(link: MqttLink, { kitId }: LinkUse, view: SpoolView): Server {
         n: reporter.n,
         kitId,
         nowMs: Date.now(),
-        clock: { offsetS: null, uncorrectedS: 0, waitsForS: 0 },
+        clock: { offsetS: null, uncorrectedS: 0, uncorrectedEpochs: [], waitsForS: 0 },
         resent: 0,
         refused: 0,
         link: { enabled: true, connected: true, reconnects: 0 },

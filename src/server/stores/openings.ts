@@ -55,15 +55,17 @@ function afterStatus(before: OpeningRow | undefined, report: KitReport): Opening
 
 /**
  * Also once the clock is right: what came before that is tried with it again. An offset is that of the epoch in which it is
- * said: another boot began with another wrong time.
+ * said, and of those that the kit names: another boot began with another wrong time.
  */
 function withOffset(
   known: OpeningRow['clockOffsets'],
-  { clockOffsetS, streams }: KitReport,
+  { clockOffsetS, clockOffsetEpochs = [], streams }: KitReport,
 ): OpeningRow['clockOffsets'] {
   const newest = streams.map(({ epoch }) => epoch).sort().at(-1); // biome-ignore format: short
-  if (clockOffsetS === undefined || newest === undefined) return known;
-  const all = Object.entries({ ...known, [newest]: clockOffsetS }).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (clockOffsetS === undefined) return known;
+  const epochs = newest === undefined ? clockOffsetEpochs : [...clockOffsetEpochs, newest];
+  const said = Object.fromEntries(epochs.map((epoch) => [epoch, clockOffsetS]));
+  const all = Object.entries({ ...known, ...said }).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(all.slice(-MAX_OFFSETS));
 }
 

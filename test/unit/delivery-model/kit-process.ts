@@ -59,7 +59,7 @@ export class KitProcess {
           n: this.reporter.n,
           kitId,
           nowMs: Date.now(),
-          clock: { offsetS: null, uncorrectedS: 0, waitsForS: 0 },
+          clock: { offsetS: null, uncorrectedS: 0, uncorrectedEpochs: [], waitsForS: 0 },
           resent: this.publisher.counts.resent,
           refused: this.intake.refused,
           link: { connected: this.isLinked, reconnects: Math.max(0, this.connections - 1) },

@@ -12,7 +12,7 @@ interface Machine {
   readonly proof: ClockProof;
   readonly synchronizedFile: string;
   nowMs: number;
-  kernel: boolean;
+  kernel: boolean | Error;
   asked: number;
 }
 
@@ -38,6 +38,7 @@ function machine(t: TestContext, clocks: readonly (string | null)[] | undefined)
       synchronizedFile,
       askKernel: async () => {
         made.asked += 1;
+        if (made.kernel instanceof Error) throw made.kernel;
         return made.kernel;
       },
     }),
@@ -46,34 +47,60 @@ function machine(t: TestContext, clocks: readonly (string | null)[] | undefined)
 }
 
 test('a hardware clock that shows the same time speaks for it; one that begins anew at each boot does not', (t) => {
-  assert.equal(machine(t, [`${NOW_S - 1}\n`]).proof.holds(), true);
-  assert.equal(machine(t, ['37\n', `${NOW_S}\n`]).proof.holds(), true, 'one of two');
+  assert.equal(machine(t, [`${NOW_S - 1}\n`]).proof.witness(), 'hardware');
+  assert.equal(machine(t, ['37\n', `${NOW_S}\n`]).proof.witness(), 'hardware', 'one of two');
   for (const clocks of [[], ['37\n'], [`${NOW_S - 60}\n`], [null], ['']])
-    assert.equal(machine(t, clocks).proof.holds(), false, JSON.stringify(clocks));
+    assert.equal(machine(t, clocks).proof.witness(), null, JSON.stringify(clocks));
 });
 
 test('a machine that knows no hardware clocks at all is a virtual one, and is told the time', (t) => {
-  assert.equal(machine(t, undefined).proof.holds(), true);
+  assert.equal(machine(t, undefined).proof.witness(), 'hardware');
 });
 
 test('systemd-timesyncd speaks for it once it has set the clock', (t) => {
   const { proof, synchronizedFile } = machine(t, []);
-  assert.equal(proof.holds(), false);
+  assert.equal(proof.witness(), null);
   writeFileSync(synchronizedFile, '');
-  assert.equal(proof.holds(), true);
+  assert.equal(proof.witness(), 'ntp');
 });
 
 test('any other NTP client speaks for it through the kernel, which is asked now and then', async (t) => {
   const one = machine(t, []);
   for (; one.nowMs < 61_000; one.nowMs += 2_000) {
-    assert.equal(one.proof.holds(), false);
+    assert.equal(one.proof.witness(), null);
     await Promise.resolve();
   }
   assert.equal(one.asked, 3);
   one.kernel = true;
   one.nowMs += 30_000;
-  assert.equal(one.proof.holds(), false);
+  assert.equal(one.proof.witness(), null);
   await Promise.resolve();
-  assert.equal(one.proof.holds(), true);
+  assert.equal(one.proof.witness(), 'ntp');
   assert.equal(one.asked, 4);
+});
+
+test('NTP is asked beside a hardware clock too, only more rarely', async (t) => {
+  const one = machine(t, [`${NOW_S}`]);
+  for (; one.nowMs < 1_201_000; one.nowMs += 2_000) {
+    assert.equal(one.proof.witness(), 'hardware');
+    await Promise.resolve();
+  }
+  assert.equal(one.asked, 3);
+  one.kernel = true;
+  one.nowMs += 600_000;
+  one.proof.witness();
+  await Promise.resolve();
+  assert.equal(one.proof.witness(), 'ntp');
+});
+
+test('who can not be asked, or looked at, says nothing', async (t) => {
+  const one = machine(t, []);
+  one.kernel = new Error('no process can be begun');
+  assert.equal(one.proof.witness(), null);
+  await new Promise((resolve) => setImmediate(resolve));
+  const file = join(tempFolder(t), 'rtc');
+  writeFileSync(file, '');
+  const { synchronizedFile } = one;
+  const proof = new ClockProof({ hardwareClocks: file, synchronizedFile, askKernel: async () => false });
+  assert.equal(proof.witness(), null);
 });

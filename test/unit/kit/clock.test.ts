@@ -1,103 +1,9 @@
 // What the kit knows of its clock, on clocks of the test's own: one that jumps, and the time since the boot, which does not.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { KitClock } from '../../../src/kit/clock.js';
 import { exportLines } from '../../../src/kit/export.js';
 import type { SpoolView } from '../../../src/spool/spool.js';
-import { MemoryLog } from '../../fixtures/memory-log.js';
-
-const TRUTH_MS = Date.UTC(2026, 10, 23, 15, 30);
-const HOUR_MS = 3_600_000;
-/** And what GPS time is late by. */
-const TOLERANCE_S = 13;
-
-class TestClock {
-  /** What is to be added to this clock. */
-  wrongMs: number;
-  /** NTP or a hardware clock speaks for it. */
-  isProven = true;
-  uptimeMs = 60_000;
-  lastId = 0;
-  known = 0;
-  readonly log = new MemoryLog();
-  readonly notes = new Map<string, string>();
-  clock: KitClock;
-
-  constructor(wrongMs: number) {
-    this.wrongMs = wrongMs;
-    this.clock = this.process();
-  }
-
-  private process(bootId = 'boot-1'): KitClock {
-    return new KitClock({
-      spool: {
-        note: (name) => this.notes.get(name) ?? null,
-        setNote: (name, text) => void this.notes.set(name, text),
-        lastId: () => this.lastId,
-      },
-      isProven: () => this.isProven,
-      onKnown: () => {
-        this.known += 1;
-      },
-      log: this.log,
-      now: () => this.nowMs,
-      uptimeMs: () => this.uptimeMs,
-      bootId,
-    });
-  }
-
-  get trueMs(): number {
-    return TRUTH_MS + this.uptimeMs;
-  }
-
-  get nowMs(): number {
-    return this.trueMs - this.wrongMs;
-  }
-
-  restart(bootId?: string): this {
-    this.clock = this.process(bootId);
-    return this;
-  }
-
-  boot(bootId: string): this {
-    this.uptimeMs = 30_000;
-    return this.restart(bootId);
-  }
-
-  /** Whether rows wait to know the clock. */
-  get waits(): boolean {
-    return this.clock.sendUptoId <= this.lastId;
-  }
-
-  wait(ms: number): this {
-    this.uptimeMs += ms;
-    this.clock.look();
-    return this;
-  }
-
-  /** One row, observed so long ago by a clock that was so wrong. */
-  accept(agoMs = 0, wrongMs = this.wrongMs) {
-    this.clock.look();
-    this.lastId += 1;
-    const body = JSON.stringify({ observed_at: (this.trueMs - agoMs - wrongMs) / 1_000 });
-    return { id: this.lastId, acceptedAtMs: this.nowMs, body };
-  }
-
-  gps(fields: Record<string, unknown> = {}): this {
-    const lateS = 2.5;
-    this.clock.heard({
-      gpsd_time_utc: new Date(this.trueMs - lateS * 1_000).toISOString(),
-      last_update_time: this.nowMs / 1_000,
-      ...{ time_source: 'gpsd', gps_fix: true },
-      ...fields,
-    });
-    return this;
-  }
-}
-
-function assertOffset(found: number, wrongMs: number): void {
-  assert.ok(Math.abs(found - wrongMs / 1_000) <= TOLERANCE_S, `${found} for ${wrongMs / 1_000}`);
-}
+import { assertOffset, HOUR_MS, TestClock, TRUTH_MS } from '../../fixtures/test-clock.js';
 
 describe('a clock that is right', () => {
   test('holds nothing back and corrects nothing, with GPS time and without', () => {
@@ -172,6 +78,18 @@ describe('a kit that boots in 1970', () => {
     assert.equal(kit.clock.offsetS, -2.5);
   });
 
+  test('names the epochs of all that left uncorrected, also of a process before', () => {
+    const kit = new TestClock(wrongMs);
+    kit.accept();
+    kit.epoch = '0000000100000001';
+    kit.wait(600_000).restart();
+    kit.epoch = null;
+    kit.accept();
+    kit.epoch = '0000000200000001';
+    kit.gps().wait(1_000);
+    assert.deepEqual(kit.clock.uncorrectedEpochs, ['0000000100000001', '0000000200000001']);
+  });
+
   test('goes on waiting after a restart, and not after another boot, when nobody can know it any more', () => {
     const kit = new TestClock(wrongMs);
     const row = kit.accept();
@@ -207,7 +125,7 @@ describe('a kit that boots where it was switched off, hours ago', () => {
 
   function booted(): TestClock {
     const kit = new TestClock(wrongMs);
-    kit.isProven = false;
+    kit.witness = null;
     return kit;
   }
 
@@ -259,6 +177,7 @@ describe('a kit that boots where it was switched off, hours ago', () => {
 
   test('is not believed for a hardware clock that shows a time of before the last boot', () => {
     const kit = new TestClock(0);
+    kit.witness = 'hardware';
     kit.accept();
     kit.wrongMs = wrongMs;
     kit.boot('boot-2').accept();
@@ -272,7 +191,7 @@ describe('a kit that boots where it was switched off, hours ago', () => {
 describe('a clock that is right, and nothing says so at first', () => {
   function booted(): TestClock {
     const kit = new TestClock(0);
-    kit.isProven = false;
+    kit.witness = null;
     return kit;
   }
 
@@ -280,11 +199,11 @@ describe('a clock that is right, and nothing says so at first', () => {
     const kit = booted();
     const row = kit.accept();
     assert.equal(kit.waits, true);
-    kit.isProven = true;
+    kit.witness = 'ntp';
     kit.wait(20_000);
     await Promise.resolve();
     assert.deepEqual([kit.waits, kit.clock.offsetOf(row), kit.known], [false, 0, 1]);
-    kit.isProven = false;
+    kit.witness = null;
     kit.restart().accept();
     assert.equal(kit.waits, false);
     kit.boot('boot-2').accept();

@@ -49,6 +49,16 @@ describe('new messages in frames', () => {
     assert.deepEqual(kit.out[1]?.seqs, numbers(FRAME_MESSAGES + 1, FRAME_MESSAGES + 3));
   });
 
+  test('wait for each other also after the kit was in a hurry with nothing in the frame', (t) => {
+    const kit = sessionHarness(t, { wires: { wire: 'stream', frameMs: 60_000 } });
+    kit.hello(FRAMES);
+    kit.session.hurry();
+    kit.accept(2);
+    assert.equal(kit.out.length, 0);
+    kit.session.hurry();
+    assert.deepEqual(kit.out[0]?.seqs, [1, 2]);
+  });
+
   test('are not sent while no server is there, and go as a backlog when one comes', async (t) => {
     const kit = sessionHarness(t, STREAM);
     kit.accept(5);
@@ -118,6 +128,18 @@ describe('the backlog', () => {
     kit.session.pump();
     assert.deepEqual(frames(), [100, FRAME_MESSAGES]);
     assert.equal((await kit.drain()).length, 2 * FRAME_MESSAGES + 1, 'all of it');
+  });
+
+  test('in part waits in its frame no longer than is set, although there is always something new for the topics', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const kit = sessionHarness(t, { earlier: 2 * FRAME_MESSAGES + 30 });
+    kit.hello(FRAMES);
+    kit.accept(500);
+    for (let frames = 2; frames > 0; frames -= 1) await kit.out[0]?.confirm();
+    assert.equal(kit.out.filter(({ topic }) => topic === TOPIC).length, 0);
+    t.mock.timers.tick(250);
+    await kit.out[0]?.confirm();
+    assert.deepEqual(kit.out.filter(({ topic }) => topic === TOPIC).map(({ replays }) => replays), [25]); // biome-ignore format: short
   });
 
   test('goes on the topics, or waits, where they do not', (t) => {

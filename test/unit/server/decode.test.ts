@@ -195,6 +195,8 @@ describe("a kit's status", () => {
     assert.equal(offset({ clock_offset_s: -2.5 }), undefined);
     assert.equal(offset({ clock_offset_s: 3_600.25 }), 3_600.25);
     assert.equal(offset({ clock_offset_s: -2.5, uncorrected_offset_s: 1_795_447_500 }), 1_795_447_500);
+    const told = { ...STATUS, uncorrected_offset_s: 3_600, uncorrected_epochs: ['00000001ffffffff'] };
+    assert.deepEqual(decode(topic, told).reports[0]?.clockOffsetEpochs, ['00000001ffffffff']);
   });
 
   test('names the kit of its topic level, and no other', () => {

@@ -160,8 +160,24 @@ export function rejectCases(build: Build): void {
     equal(await store.rejects.clockOffsetS(KIT, EPOCH), T0_US / 1e6 - rawS);
     equal((await again(store, found)).outcome, 'stored');
     equal((await again(store, other)).reason, 'time', 'another kit has another clock');
+    await store.commit(
+      whole({ reports: [{ ...later, n: 9, opening: 'r', clockOffsetS: 77, clockOffsetEpochs: [EPOCH] }] }),
+    );
+    equal(await store.rejects.clockOffsetS(KIT, EPOCH), 77, 'of an earlier process of the same boot');
     const [row] = await harness.rows('drones');
     deepEqual([row?.['time'], Number(row?.['observed_raw'])], [T0_US, rawS * 1e6]);
+  });
+
+  test('one whose time its kit has put right already does not get the offset a second time', async (t) => {
+    const store = await (await build(t)).open(() => NOW_US);
+    const offsetS = T0_US / 1e6 - 312.5;
+    const payload = good({ observed_at: 312.5, sink: { ...SINK, observed_raw: 300 } });
+    await store.commit(whole({ rejects: [reject({ reason: 'time', payload })] }));
+    const stream = { epoch: EPOCH, kind: 'drone', floor: 1, next: 2, evicted: [], quarantined: [] } as const;
+    const report = { kitId: KIT, opening: 'o', n: 1, listing: null, reconnects: 0, streams: [stream] };
+    await store.commit(whole({ reports: [{ ...report, clockOffsetS: offsetS }] }));
+    equal(await store.rejects.clockOffsetS(KIT, EPOCH), offsetS);
+    equal((await again(store, await only(store))).reason, 'time');
   });
 
   test('a truncated one, a status and one without a topic stay as they are', async (t) => {

@@ -1,10 +1,12 @@
 // The spool's promises, on real files.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { openSqlite, readSqlite } from '../../../src/base/sqlite.js';
+import { Eviction } from '../../../src/spool/eviction.js';
 import { viewSpool } from '../../../src/spool/open-spool.js';
 import type { SpoolRow } from '../../../src/spool/spool.js';
+import { Statements } from '../../../src/spool/statements.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { CLASSES, EMPTY_COUNTS, open, openFor, rows, seqs } from './spools.js';
 
@@ -262,5 +264,39 @@ describe('the epochs', () => {
     assert.deepEqual(epochs, [...epochs].sort());
     assert.equal(new Set(epochs.map((epoch) => epoch.slice(0, 8))).size, 4);
     for (const epoch of epochs) assert.match(epoch, /^[0-9a-f]{16}$/);
+  });
+});
+
+describe('rows that do not lie in the order of their seqs', () => {
+  /** All of them handed over, and the third with a seq that is not its own. */
+  function disordered(t: TestContext) {
+    const path = join(tempFolder(t), 'spool.db');
+    const spool = open(path);
+    const accepted = spool.accept(rows(9));
+    spool.handOver(accepted);
+    spool.close();
+    const db = openSqlite(path);
+    db.exec('UPDATE message_0 SET seq = 90 WHERE id = 3');
+    return { path, db, epoch: accepted[0]?.epoch ?? '' };
+  }
+
+  test('are damage when some are released, and none is deleted', (t) => {
+    const { path, db, epoch } = disordered(t);
+    db.close();
+    const spool = open(path);
+    t.after(() => spool.close());
+    assert.throws(() => spool.release([{ epoch, class: 0, ranges: [[1, 9]] }]), {
+      name: 'SpoolError',
+      code: 'corrupt',
+    });
+    assert.equal(spool.counts().handedOver, 9);
+  });
+
+  test('are damage when those that were handed over are evicted, and none is deleted', (t) => {
+    const { db } = disordered(t);
+    t.after(() => db.close());
+    const eviction = new Eviction(new Statements(db), [0], 'oldest');
+    assert.throws(() => eviction.evictSome(100), { code: 'corrupt' });
+    assert.equal(db.prepare('SELECT count(*) FROM message_0').pluck().get(), 9);
   });
 });
