@@ -16,7 +16,7 @@ import { markdown } from './table.js';
 
 const BACKLOGS = [1_000, 10_000, 100_000, 1_000_000];
 const KITS = [10, 30, 100, 300, 1_000];
-/** More of them in one process would wait for its one thread, and for the fsyncs that it makes one after the other. */
+/** So that no one thread makes all the fsyncs one after the other; whether it helps depends on the processors. */
 const KITS_PER_PROCESS = 250;
 const SECONDS = 10;
 /** So long the server is away, and its kits gather a backlog. */
