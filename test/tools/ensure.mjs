@@ -217,7 +217,7 @@ export function ensurePackages(needed) {
 }
 
 /** False when this is not Debian, or not root. The packages' services are not started: the tests start their own. */
-export function aptInstall(packages) {
+function aptInstall(packages) {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
   say(`installing ${packages.join(', ')}: apt-get`);
   const ours = !existsSync(POLICY);
